@@ -1,0 +1,185 @@
+// Package server turns flags, environment and file into a Config, and a Config into a running node.
+//
+// This file holds the Config alone: what a node can be told, in groups small enough to be handed to the
+// part that needs them. Names, defaults, limits and help stand once, in the table of settings (table.go);
+// a field here without a line there cannot be set, and a test looks for such fields.
+package server
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config is everything that a node is told. A Config that Load returned is complete and checked.
+// It is a value: Settings hands out copies, and nobody changes one that another can see.
+type Config struct {
+	Network  Network
+	Storage  Storage
+	Security Security
+	TLS      TLS
+	Limits   Limits
+	Queues   Queues
+	Timing   Timing
+	Log      Log
+}
+
+// Network says where the node listens.
+type Network struct {
+	Bind           []string // addresses; "*" is all of them, a leading "-" means: skip it if this machine lacks it
+	Port           int      // plain Redis protocol; 0 is a free one, or none if there is a TLS port
+	ClusterPort    int      // Raft and forwarded commands; 0 is Port + 10000
+	UnixSocket     string   // path, "" for none
+	UnixSocketPerm uint32   // permissions of it, 0 leaves them to the umask
+	ProtectedMode  bool     // without a password, answer only peers on this machine
+	DefaultDB      int      // the database that a connection starts in
+}
+
+// Storage says where and how the state is kept.
+type Storage struct {
+	Dir              string // the data folder
+	NodeID           string // "" is the one stored in the data folder
+	LogStore         string // LogStoreWAL, LogStoreBolt or LogStoreMemory
+	SnapshotLogBytes int64  // log written since the last snapshot that makes the next one due
+	MinFreeDisk      int64  // below this many free bytes writes are refused
+}
+
+// The log stores that a node can keep its Raft log in.
+const (
+	LogStoreWAL    = "wal"
+	LogStoreBolt   = "bolt"
+	LogStoreMemory = "memory"
+)
+
+// Security says who may do what.
+type Security struct {
+	RequirePass        Secret // "" is no password
+	EnableDebugCommand string // DEBUG for nobody (no), peers on this machine (local), or everybody (yes)
+	EnableFlush        bool   // FLUSHALL and FLUSHDB
+}
+
+// The values of Security.EnableDebugCommand.
+const (
+	DebugNo    = "no"
+	DebugLocal = "local"
+	DebugYes   = "yes"
+)
+
+// TLS has the names and the meaning of redis.conf.
+type TLS struct {
+	Port        int // 0 is no TLS
+	CertFile    string
+	KeyFile     string
+	KeyFilePass Secret
+	CACertFile  string
+	CACertDir   string
+	AuthClients string   // whether clients need a certificate: yes, no, optional
+	Protocols   []string // TLSv1.2, TLSv1.3; none is both
+	Ciphers     []string // of TLS 1.2; none is Go's choice
+}
+
+// Limits bound what one client can cost before it costs anything.
+type Limits struct {
+	MaxClients      int
+	IdleTimeout     time.Duration // 0 is never
+	MaxCommandBytes int64         // one command with all its arguments
+	MaxArgs         int
+	MaxInlineBytes  int64
+	MaxKeyBytes     int64
+	MaxOwnerBytes   int64 // longer values are plain strings without a token
+	PreauthArgs     int   // before AUTH, where a password is asked for
+	PreauthBytes    int64 // one argument before AUTH
+	WriteTimeout    time.Duration
+	MaxMemory       int64 // of the state; 0 is half of the machine's, see MemoryBound
+}
+
+// Queues bound what may wait. Each has its clear error for the one who comes when it is full.
+type Queues struct {
+	OutputBytes      int64 // replies and pushes that a connection has not read yet
+	MaxWaitersPerKey int
+	MaxWaiters       int   // over all keys
+	MaxPending       int   // commands that this node was given and has not answered
+	MaxPendingBytes  int64 // the same, in bytes
+	EntryBytes       int64 // one Raft entry; a larger command goes alone
+	EntriesInFlight  int   // entries handed to Raft and not yet applied
+}
+
+// Timing says how long things may take, and what is slow enough to be noted.
+type Timing struct {
+	CommandTimeout   time.Duration // after it a command that was sent is answered -UNKNOWN
+	NodeTimeout      time.Duration // silence after which a node's waiters and bound keys are dropped
+	ClockDriftPPM    int           // how wrong an oscillator may be
+	Heartbeat        time.Duration // Raft's heartbeat and election timeout
+	SlowlogThan      int64         // microseconds, -1 is off, 0 is everything
+	SlowlogMaxLen    int
+	LatencyThreshold int64 // milliseconds, 0 is off
+}
+
+// Log says what is logged, and where to.
+type Log struct {
+	Level  string // debug, info, warn, error
+	Format string // LogText or LogJSON
+	File   string // "" is stderr
+}
+
+// The log formats.
+const (
+	LogText = "text"
+	LogJSON = "json"
+)
+
+// clusterPortOffset is Redis' own distance between the two ports.
+const clusterPortOffset = 10000
+
+// maxPort is the last port that there is.
+const maxPort = 65535
+
+// PlainPort returns the port for plain connections, and whether there is to be one at all. "port 0" beside
+// a TLS port is how a redis.conf says "TLS only", and must not open a plain port by surprise.
+func (c *Config) PlainPort() (port int, on bool) {
+	return c.Network.Port, c.Network.Port != 0 || c.TLS.Port == 0
+}
+
+// PeerPort returns the cluster port that belongs to the data port that was opened in fact. It is 0, any
+// free one, if the data port was any free one too.
+func (c *Config) PeerPort() int {
+	switch {
+	case c.Network.ClusterPort != 0:
+		return c.Network.ClusterPort
+	case c.Network.Port != 0:
+		return c.Network.Port + clusterPortOffset
+	case c.TLS.Port != 0:
+		return c.TLS.Port + clusterPortOffset
+	}
+	return 0
+}
+
+// MemoryBound returns how many bytes the state may take, with the machine asked if nobody said it.
+func (l Limits) MemoryBound() int64 {
+	if l.MaxMemory > 0 {
+		return l.MaxMemory
+	}
+	return machineMemory() / 2
+}
+
+// String lists every setting as "name value", one a line, sorted, with the secrets hidden.
+func (c Config) String() string {
+	var b strings.Builder
+	for _, s := range newTable().byName() {
+		fmt.Fprintf(&b, "%s %s\n", s.name, s.shown(&c))
+	}
+	return b.String()
+}
+
+// Format keeps every verb of fmt to String, so that %+v and %#v too show no secrets.
+func (c Config) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
+
+// clone returns a copy that shares no slice with c.
+func (c *Config) clone() *Config {
+	d := *c
+	d.Network.Bind = slices.Clone(c.Network.Bind)
+	d.TLS.Protocols = slices.Clone(c.TLS.Protocols)
+	d.TLS.Ciphers = slices.Clone(c.TLS.Ciphers)
+	return &d
+}
