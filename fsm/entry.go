@@ -1,0 +1,256 @@
+// The format of a log entry.
+//
+//	byte    version, 1
+//	uint32  CRC-32C of all that follows, little endian
+//	varint  nonce, term, clock, wall, limits (memory, waiters, waiters of a key)
+//	varint  index and digest of the proposer's state, to notice a node that went another way
+//	varint  number of runs; for each run
+//	          string  node, varint incarnation, first number, number of commands; for each command
+//	            byte kind, varint connection, byte database, varint number of words, strings
+//
+// A string is a varint length and its bytes. A command is logged with the words that the client sent, as in
+// Redis' append-only file: a log can be read by a person, and a handler has one way in.
+//
+// A node that meets a version it does not know, or bytes that do not match their sum, stops: skipping an
+// entry would make it differ from the others.
+
+package fsm
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+)
+
+// EntryVersion is the version of the entry format that this program writes.
+const EntryVersion = 1
+
+// Kind says what a logged command is.
+type Kind byte
+
+// The kinds of logged command. Their values are part of the log's format.
+const (
+	KindCommand  Kind = iota // the words of a command in the command table
+	KindRegister             // the first command of an origin
+	KindClose                // a connection has ended
+	KindUnblock              // end the waiting of a connection; one word: TIMEOUT or ERROR
+)
+
+// Command is one command of an entry.
+type Command struct {
+	Kind  Kind
+	DB    uint8
+	Conn  uint64
+	Words [][]byte
+}
+
+// Run is consecutive commands of one origin. The first has the number First.
+type Run struct {
+	Origin   Origin
+	First    uint64
+	Commands []Command
+}
+
+// Limits bound the state. The leader's settings travel with each entry, so that every node refuses alike.
+// Zero means no limit.
+type Limits struct {
+	Memory        int64 // bytes, as Machine.Bytes counts them
+	Waiters       int   // parked commands in all
+	WaitersPerKey int
+}
+
+// Entry is what one log entry says.
+type Entry struct {
+	Nonce       uint64 // matches the reads that ride along
+	Term        uint64 // the term in which Clock was stamped; 0: not stamped
+	Clock       Clock
+	Wall        Wall
+	Limits      Limits
+	DigestIndex uint64
+	Digest      uint64
+	Runs        []Run
+}
+
+// headerBytes is the version and the checksum.
+const headerBytes = 5
+
+var (
+	errTruncated = errors.New("it ends too early")
+	errTrailing  = errors.New("bytes are left over at its end")
+	errChecksum  = errors.New("its checksum does not match: it was damaged on disk or on the way")
+	errKind      = errors.New("a command is of a kind that this version does not know")
+)
+
+// castagnoli returns the CRC-32C table, which the standard library makes once.
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
+
+// Check tells whether data is an entry that this program can read, without running it.
+func Check(data []byte) error {
+	if len(data) < headerBytes {
+		return errTruncated
+	}
+	if data[0] != EntryVersion {
+		return fmt.Errorf("it has version %d, this program knows %d: start a newer lockd", data[0], EntryVersion)
+	}
+	if crc32.Checksum(data[headerBytes:], castagnoli()) != binary.LittleEndian.Uint32(data[1:]) {
+		return errChecksum
+	}
+	return nil
+}
+
+// Append appends e in its log format to b.
+func (e *Entry) Append(b []byte) []byte {
+	start := len(b)
+	b = append(b, EntryVersion, 0, 0, 0, 0)
+	for _, n := range [...]uint64{e.Nonce, e.Term, uint64(e.Clock), uint64(e.Wall),
+		uint64(e.Limits.Memory), uint64(e.Limits.Waiters), uint64(e.Limits.WaitersPerKey), e.DigestIndex, e.Digest, uint64(len(e.Runs))} {
+		b = binary.AppendUvarint(b, n)
+	}
+	for i := range e.Runs {
+		r := &e.Runs[i]
+		b = appendString(b, r.Origin.Node)
+		b = binary.AppendUvarint(b, r.Origin.Incarnation)
+		b = binary.AppendUvarint(b, r.First)
+		b = binary.AppendUvarint(b, uint64(len(r.Commands)))
+		for j := range r.Commands {
+			b = r.Commands[j].append(b)
+		}
+	}
+	sum := crc32.Checksum(b[start+headerBytes:], castagnoli())
+	binary.LittleEndian.PutUint32(b[start+1:], sum)
+	return b
+}
+
+func (c *Command) append(b []byte) []byte {
+	b = append(b, byte(c.Kind))
+	b = binary.AppendUvarint(b, c.Conn)
+	b = append(b, c.DB)
+	b = binary.AppendUvarint(b, uint64(len(c.Words)))
+	for _, w := range c.Words {
+		b = binary.AppendUvarint(b, uint64(len(w)))
+		b = append(b, w...)
+	}
+	return b
+}
+
+// Size returns about how many bytes the command takes in an entry, never less.
+func (c *Command) Size() int {
+	n := 16
+	for _, w := range c.Words {
+		n += len(w) + 5
+	}
+	return n
+}
+
+func appendString(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+// entryBuffer decodes entries into memory that it uses again: a decoded entry is valid until the next.
+type entryBuffer struct {
+	entry    Entry
+	commands []Command
+	words    [][]byte
+}
+
+// reader takes an entry's bytes apart and keeps its first error.
+type reader struct {
+	rest []byte
+	err  error
+}
+
+func (r *reader) uint() uint64 {
+	n, size := binary.Uvarint(r.rest)
+	if size <= 0 {
+		r.fail(errTruncated)
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return n
+}
+
+func (r *reader) bytes() []byte {
+	n := r.uint()
+	if n > uint64(len(r.rest)) {
+		r.fail(errTruncated)
+		return nil
+	}
+	b := r.rest[:n:n]
+	r.rest = r.rest[n:]
+	return b
+}
+
+func (r *reader) byte() byte {
+	if len(r.rest) == 0 {
+		r.fail(errTruncated)
+		return 0
+	}
+	c := r.rest[0]
+	r.rest = r.rest[1:]
+	return c
+}
+
+// count reads how many things follow, each of which takes at least size bytes.
+func (r *reader) count(size int) int {
+	n := r.uint()
+	if n > uint64(len(r.rest)/size) {
+		r.fail(errTruncated)
+		return 0
+	}
+	return int(n)
+}
+
+func (r *reader) fail(err error) {
+	if r.err == nil {
+		r.err, r.rest = err, nil
+	}
+}
+
+// decode reads an entry. The result points into data and is valid until the next call.
+func (b *entryBuffer) decode(data []byte) (*Entry, error) {
+	if err := Check(data); err != nil {
+		return nil, err
+	}
+	r := reader{rest: data[headerBytes:]}
+	e := &b.entry
+	e.Nonce, e.Term = r.uint(), r.uint()
+	e.Clock, e.Wall = Clock(r.uint()), Wall(r.uint())
+	e.Limits = Limits{int64(r.uint()), int(r.uint()), int(r.uint())}
+	e.DigestIndex, e.Digest = r.uint(), r.uint()
+	e.Runs = e.Runs[:0]
+	b.commands, b.words = b.commands[:0], b.words[:0]
+	for n := r.count(4); n > 0 && r.err == nil; n-- {
+		e.Runs = append(e.Runs, b.run(&r))
+	}
+	if r.err == nil && len(r.rest) > 0 {
+		r.err = errTrailing
+	}
+	return e, r.err
+}
+
+func (b *entryBuffer) run(r *reader) Run {
+	run := Run{Origin: Origin{Node: string(r.bytes()), Incarnation: r.uint()}, First: r.uint()}
+	n := r.count(4)
+	from := len(b.commands)
+	for ; n > 0 && r.err == nil; n-- {
+		b.commands = append(b.commands, b.command(r))
+	}
+	run.Commands = b.commands[from:len(b.commands):len(b.commands)]
+	return run
+}
+
+func (b *entryBuffer) command(r *reader) Command {
+	c := Command{Kind: Kind(r.byte()), Conn: r.uint(), DB: r.byte()}
+	if c.Kind > KindUnblock || c.DB >= Databases {
+		r.fail(errKind)
+	}
+	n := r.count(1)
+	from := len(b.words)
+	for ; n > 0 && r.err == nil; n-- {
+		b.words = append(b.words, r.bytes())
+	}
+	c.Words = b.words[from:len(b.words):len(b.words)]
+	return c
+}

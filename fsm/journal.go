@@ -1,0 +1,95 @@
+// The undo journal: a command that panics, or a script that fails, leaves the state as it found it.
+//
+// Items and waiters are never changed in place, so undoing is putting the old ones back, newest first.
+// Replies to waiters that a command served are kept back until it has ended, for the same reason.
+
+package fsm
+
+import "github.com/divtxt/lockd/resp"
+
+// undo is one change and how to take it back. Exactly one group of fields is set.
+type undo struct {
+	db    int
+	key   string
+	item  *Item // what stood under key before, nil for nothing
+	made  *Item // what was put there
+	space *space
+
+	parked *waiter // a waiter that was added
+	left   *waiter // a waiter that was taken out
+
+	granted   *waiter // a grant that was noted as not yet seen by its connection
+	forgotten *waiter // such a note that was dropped
+}
+
+// counters are the numbers of the state that a command may raise. They are copied whole before each
+// command, which is cheaper and surer than a journal entry for each.
+type counters struct {
+	token   uint64 // last fencing token given
+	tickets uint64 // last place in a queue given
+	grants  uint64 // grants ever made
+	expired uint64 // keys ever removed because their time was over
+	forced  uint64 // locks ever freed by force
+	undone  uint64 // commands ever undone
+}
+
+// answer is a reply to a waiter, kept back until the command that caused it has ended.
+type answer struct {
+	origin Origin
+	seq    uint64
+	value  resp.Value
+}
+
+// mark is a point to which the state can be taken back.
+type mark struct {
+	journal, answers, frees int
+	counters                counters
+}
+
+func (m *Machine) mark() mark {
+	return mark{len(m.journal), len(m.answers), len(m.frees), m.counters}
+}
+
+// undoTo takes back everything that happened since mk.
+func (m *Machine) undoTo(mk mark) {
+	for i := len(m.journal) - 1; i >= mk.journal; i-- {
+		m.undo(&m.journal[i])
+	}
+	m.journal = m.journal[:mk.journal]
+	m.answers = m.answers[:mk.answers]
+	m.frees = m.frees[:mk.frees]
+	m.counters = mk.counters
+}
+
+func (m *Machine) undo(u *undo) {
+	switch {
+	case u.space != nil:
+		m.dbs[u.db] = u.space
+		m.rebuildWakes()
+	case u.parked != nil:
+		m.queue.take(u.parked)
+		m.unwatch(u.parked.place())
+	case u.left != nil:
+		m.queue.add(u.left)
+		m.watch(u.left.place())
+	case u.granted != nil:
+		m.queue.unseen.Delete(u.granted)
+	case u.forgotten != nil:
+		m.queue.unseen.Set(u.forgotten)
+	default:
+		m.dbs[u.db].set(u.key, u.item)
+		m.noteWake(u.db, u.key, u.made, u.item)
+	}
+}
+
+// commit ends a command: its changes stay and its replies may go out.
+func (m *Machine) commit(sink Sink) {
+	clear(m.journal) // drop the pointers, or old items would live as long as the array
+	m.journal = m.journal[:0]
+	for i := range m.answers {
+		a := &m.answers[i]
+		sink.Answer(a.origin, a.seq, a.value)
+	}
+	clear(m.answers)
+	m.answers = m.answers[:0]
+}

@@ -1,0 +1,121 @@
+// The keyspace: sixteen databases, each an ordered map of keys and an index of deadlines.
+//
+// All changes go through put, remove and replaceSpace, which keep the index, the byte count and the undo
+// journal in step. The maps are copy-on-write B-trees: a snapshot or a long read takes a copy in constant
+// time and reads it beside later changes. The index of deadlines is derived from the items, so it is
+// neither copied nor written to disk.
+
+package fsm
+
+import "github.com/tidwall/btree"
+
+// Databases is how many logical databases there are, as in Redis' default.
+const Databases = 16
+
+// nodeDegree is the degree of the B-trees that grow with the keys.
+const nodeDegree = 32
+
+// space is one database.
+type space struct {
+	keys  *btree.Map[string, *Item]
+	index *btree.BTreeG[due] // by deadline, then key; nil in a copy
+	bytes int64              // sum of the items' cost
+}
+
+// due is one entry of the index of deadlines. It points to the item to know its key in eight bytes.
+type due struct {
+	deadline Clock
+	item     *Item
+}
+
+func dueBefore(a, b due) bool {
+	if a.deadline != b.deadline {
+		return a.deadline < b.deadline
+	}
+	return a.item.Key < b.item.Key
+}
+
+func newSpace() *space {
+	return &space{
+		keys: btree.NewMap[string, *Item](nodeDegree),
+		index: btree.NewBTreeGOptions(dueBefore,
+			btree.Options{NoLocks: true, Degree: nodeDegree}),
+	}
+}
+
+// copy returns a copy for reading only, in constant time. It has no index.
+func (s *space) copy() *space { return &space{keys: s.keys.Copy(), bytes: s.bytes} }
+
+// set is the primitive behind every change: it puts it, or removes key where it is nil, and returns what
+// stood there before.
+func (s *space) set(key string, it *Item) (old *Item) {
+	if it == nil {
+		old, _ = s.keys.Delete(key)
+	} else {
+		old, _ = s.keys.Set(key, it)
+	}
+	if old != nil {
+		s.bytes -= old.cost()
+		if old.Deadline != NoDeadline {
+			s.index.Delete(due{old.Deadline, old})
+		}
+	}
+	if it != nil {
+		s.bytes += it.cost()
+		if it.Deadline != NoDeadline {
+			s.index.Set(due{it.Deadline, it})
+		}
+	}
+	return old
+}
+
+// change sets or removes a key of db and remembers how to undo it.
+func (m *Machine) change(db int, key string, it *Item) (old *Item) {
+	old = m.dbs[db].set(key, it)
+	m.noteWake(db, key, old, it)
+	m.journal = append(m.journal, undo{db: db, key: key, item: old, made: it})
+	return old
+}
+
+// put sets it under its own key in db.
+func (m *Machine) put(db int, it *Item) { m.change(db, it.Key, it) }
+
+// remove takes key out of db and notes that those who wait for it may be served. It returns what stood
+// there, or nil.
+func (m *Machine) remove(db int, key string) *Item {
+	it, ok := m.dbs[db].keys.Get(key)
+	if !ok {
+		return nil
+	}
+	m.change(db, it.Key, nil) // it.Key, not key: the journal must not keep bytes of the entry
+	m.freed(db, it.Key)
+	return it
+}
+
+// replaceSpace puts another database in the place of db, in constant time.
+func (m *Machine) replaceSpace(db int, s *space) {
+	m.journal = append(m.journal, undo{db: db, space: m.dbs[db]})
+	m.dbs[db] = s
+	m.rebuildWakes()
+}
+
+// Keys returns how many keys db holds, those that are due but not yet removed included.
+func (m *Machine) Keys(db int) int { return m.dbs[db].keys.Len() }
+
+// Expires returns how many keys of db have a deadline.
+func (m *Machine) Expires(db int) int {
+	if m.dbs[db].index == nil {
+		return 0
+	}
+	return m.dbs[db].index.Len()
+}
+
+// Bytes returns what the state counts against the memory limit: lengths and constants, so that it is the
+// same number on every node.
+func (m *Machine) Bytes() int64 {
+	n := m.queue.bytes
+	for _, s := range m.dbs {
+		n += s.bytes
+	}
+	return n
+}

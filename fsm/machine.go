@@ -1,0 +1,213 @@
+// Applying an entry: the one way in which the state changes.
+
+package fsm
+
+import (
+	"fmt"
+
+	"github.com/tidwall/btree"
+
+	"github.com/divtxt/lockd/resp"
+)
+
+// Reply is what a command answers; an alias so that who only carries replies need not know resp.
+type Reply = resp.Value
+
+// Runner runs one command's words against the state: the command table. It must be pure.
+type Runner interface {
+	Run(tx *Tx, words [][]byte) Reply
+}
+
+// Sink takes what comes out of an entry. Its methods are called on the goroutine that applies, in order,
+// and must not wait for anything.
+type Sink interface {
+	// Answer is the reply to the command numbered seq of origin, perhaps long after it was parked.
+	Answer(origin Origin, seq uint64, v Reply)
+	// AnswerRead is the reply to the read that stands at place i among those given to Apply.
+	AnswerRead(i int, v Reply)
+	// LongRead hands over the read at place i with a copy of the state, to be run beside later entries.
+	LongRead(i int, view *View)
+	// Refuse tells that origin's run from seq on was not run, as its number is not the next one or its
+	// incarnation is not the registered one.
+	Refuse(origin Origin, seq uint64)
+}
+
+// Read is a read command that rides along with an entry.
+type Read struct {
+	Before  int // it runs before the entry's command of this number, counted over all runs
+	Long    bool
+	Origin  Origin
+	Command Command
+}
+
+// Machine is the replicated state. It is not safe for concurrent use: one goroutine applies entries, takes
+// views and asks questions.
+type Machine struct {
+	runner   Runner
+	dbs      [Databases]*space
+	queue    *queue
+	origins  *btree.Map[string, *origin] // by node id
+	clock    Clock
+	counters counters
+	at       position
+	graves   graves
+
+	// Below: derived, or only for the time of one entry.
+	wakes   *btree.BTreeG[wake]
+	journal []undo
+	answers []answer
+	frees   []place
+	digests digests
+	tx      Tx
+	buffer  entryBuffer
+}
+
+// position says which entry is being applied and what it brought along.
+type position struct {
+	index, term uint64
+	nonce       uint64
+	wall        Wall
+	limits      Limits
+}
+
+// New returns an empty state whose commands are run by runner.
+func New(runner Runner) *Machine {
+	m := &Machine{runner: runner}
+	m.reset()
+	return m
+}
+
+func (m *Machine) reset() {
+	for i := range m.dbs {
+		m.dbs[i] = newSpace()
+	}
+	m.queue = newQueue()
+	m.origins = btree.NewMap[string, *origin](0)
+	m.wakes = btree.NewBTreeGOptions(wakeBefore, btree.Options{NoLocks: true})
+	m.clock, m.counters, m.at = 0, counters{}, position{}
+	m.digests, m.graves = digests{}, graves{}
+}
+
+// Clock returns the cluster clock as of the last entry.
+func (m *Machine) Clock() Clock { return m.clock }
+
+// Index returns the Raft index of the last entry applied.
+func (m *Machine) Index() uint64 { return m.at.index }
+
+// Void is the outcome of an entry that was stamped in another term than it was logged in: nothing of it
+// ran, and whoever sent its commands and reads sends them again.
+type Void struct{}
+
+func (Void) Error() string { return "entry was stamped in another term" }
+
+// Apply runs the entry data, which the log holds at index and term, with the reads that ride along. A
+// returned error other than Void means that this node cannot know what the entry says (a newer version, a
+// wrong checksum, a state that differs from the proposer's) and must stop.
+func (m *Machine) Apply(index, term uint64, data []byte, reads []Read, sink Sink) error {
+	e, err := m.buffer.decode(data)
+	if err != nil {
+		return fmt.Errorf("entry %d: %w", index, err)
+	}
+	if e.Term != 0 && e.Term != term {
+		m.at.index, m.at.term = index, term
+		return Void{}
+	}
+	if err := m.digests.check(e); err != nil {
+		return fmt.Errorf("entry %d: %w", index, err)
+	}
+	m.at = position{index, term, e.Nonce, e.Wall, e.Limits}
+	if e.Term != 0 {
+		m.clock = max(m.clock, e.Clock)
+	}
+	m.expireDue(sink)
+	m.runAll(e, reads, sink)
+	m.digests.add(index, m.digest())
+	return nil
+}
+
+// runAll runs the entry's commands in order, each read before the command it was placed at.
+func (m *Machine) runAll(e *Entry, reads []Read, sink Sink) {
+	place, next := 0, 0
+	readUpTo := func(place int) {
+		for ; next < len(reads) && reads[next].Before <= place; next++ {
+			m.read(next, &reads[next], sink)
+		}
+	}
+	for i := range e.Runs {
+		r := &e.Runs[i]
+		o := m.admit(r, sink)
+		for j := range r.Commands {
+			readUpTo(place)
+			if o != nil {
+				m.number(o, r, j, sink)
+			}
+			place++
+		}
+		if o != nil {
+			m.settle(r, o)
+		}
+	}
+	for ; next < len(reads); next++ {
+		m.read(next, &reads[next], sink)
+	}
+}
+
+// run runs one command; if it panics, its changes are undone and every node answers the same error.
+func (m *Machine) run(who Caller, c *Command, sink Sink) (reply Reply) {
+	before := m.mark()
+	defer func() {
+		if cause := recover(); cause != nil {
+			m.undoTo(before)
+			m.counters.undone++
+			reply = resp.Errorf("ERR internal error in this command, nothing was changed: %v", cause)
+		}
+		m.commit(sink)
+	}()
+	m.tx = Tx{m: m, db: int(c.DB), who: who, write: true}
+	reply = m.runner.Run(&m.tx, c.Words)
+	m.serve()
+	return reply
+}
+
+// read answers a read, now or beside later entries.
+func (m *Machine) read(i int, r *Read, sink Sink) {
+	if r.Long {
+		sink.LongRead(i, m.View())
+		return
+	}
+	sink.AnswerRead(i, m.runRead(Caller{Origin: r.Origin, Conn: r.Command.Conn}, &r.Command))
+}
+
+// runRead runs a command that changes nothing.
+func (m *Machine) runRead(who Caller, c *Command) (reply Reply) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			reply = resp.Errorf("ERR internal error in this command: %v", cause)
+		}
+	}()
+	tx := Tx{m: m, db: int(c.DB), who: who}
+	return m.runner.Run(&tx, c.Words)
+}
+
+// answer keeps the reply to a waiter until the command that caused it has ended.
+func (m *Machine) answer(w *waiter, v Reply) {
+	m.answers = append(m.answers, answer{w.origin, w.seq, v})
+}
+
+// View is a copy of the state for reading, made in constant time. It may be used by another goroutine
+// beside later entries, and by one goroutine at a time.
+type View struct{ m *Machine }
+
+// View returns a copy of the state as it is now.
+func (m *Machine) View() *View {
+	v := &Machine{runner: m.runner, clock: m.clock, counters: m.counters, at: m.at}
+	for i, s := range m.dbs {
+		v.dbs[i] = s.copy()
+	}
+	v.queue, v.graves = m.queue.copy(), m.graves.copy()
+	v.origins = m.origins.Copy()
+	return &View{v}
+}
+
+// Read runs a command that changes nothing against the copy.
+func (v *View) Read(who Caller, c *Command) Reply { return v.m.runRead(who, c) }
