@@ -1,0 +1,24 @@
+// What a Local may know and change of the connection it was called on.
+
+package commands
+
+import "time"
+
+// Conn is one connection's state, as far as commands are concerned. It belongs to the connection's own
+// goroutine.
+type Conn struct {
+	ID        uint64
+	Name      string // CLIENT SETNAME; only shown, two clients may share one
+	LibName   string // CLIENT SETINFO
+	LibVer    string
+	DB        int
+	Proto     int    // RESP version, 2 or 3
+	User      string // "" before AUTH, where a password is needed
+	Addr      string // of the peer
+	LocalAddr string
+	Created   time.Time
+	ReadOnly  bool // READONLY: stale reads are welcome
+	NoEvict   bool
+	NoTouch   bool
+	Closing   bool // QUIT: the connection ends once it has its replies
+}

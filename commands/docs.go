@@ -1,0 +1,5 @@
+// COMMAND and its subcommands.
+
+package commands
+
+func (t *Table) commandCommands() []Command { return nil }

@@ -1,0 +1,7 @@
+// Keys of any type.
+
+package commands
+
+func keyCommands() []Command      { return nil }
+func databaseCommands() []Command { return nil }
+func serverCommands() []Command   { return nil }
