@@ -254,3 +254,13 @@ func (b *entryBuffer) command(r *reader) Command {
 	c.Words = b.words[from:len(b.words):len(b.words)]
 	return c
 }
+
+// Nonce reads only the nonce of an entry, to find the reads that ride along with it before it is applied.
+// It returns 0 for bytes that are no entry.
+func Nonce(data []byte) uint64 {
+	if len(data) < headerBytes {
+		return 0
+	}
+	n, _ := binary.Uvarint(data[headerBytes:])
+	return n
+}

@@ -21,7 +21,8 @@ type Runner interface {
 // Sink takes what comes out of an entry. Its methods are called on the goroutine that applies, in order,
 // and must not wait for anything.
 type Sink interface {
-	// Answer is the reply to the command numbered seq of origin, perhaps long after it was parked.
+	// Answer is the reply to the command numbered seq of origin. A parked command is answered twice: with
+	// no reply (resp.KindNone) when it has run, and with its reply perhaps much later.
 	Answer(origin Origin, seq uint64, v Reply)
 	// AnswerRead is the reply to the read that stands at place i among those given to Apply.
 	AnswerRead(i int, v Reply)

@@ -71,10 +71,7 @@ func (m *Machine) number(o *origin, r *Run, j int, sink Sink) {
 	o.last = seq
 	c := &r.Commands[j]
 	who := Caller{Origin: Origin{r.Origin.Node, o.incarnation}, Conn: c.Conn, Seq: seq}
-	v := m.dispatch(who, c, sink)
-	if v.Kind() != resp.KindNone {
-		sink.Answer(who.Origin, seq, v)
-	}
+	sink.Answer(who.Origin, seq, m.dispatch(who, c, sink))
 }
 
 // dispatch runs one numbered command according to its kind.
