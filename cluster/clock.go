@@ -1,0 +1,95 @@
+// The leader's hand on the cluster clock. It starts from what the state says and adds what this machine's
+// raw monotonic clock measures, a little slow, in small capped steps; it stands still while commits stall.
+// So whatever stops a server (a stopped process, a suspended machine, a slow disk) lengthens locks, and
+// never ends one whose renewal was queued behind the stall.
+
+package cluster
+
+import (
+	"sync"
+	"time"
+
+	"github.com/divtxt/lockd/fsm"
+)
+
+const (
+	tickEvery = 50 * time.Millisecond
+	// maxStep is the most that one reading adds: what is longer was a pause, and does not count.
+	maxStep = 2 * tickEvery
+)
+
+// clock is safe for concurrent use: a ticker advances it, the proposer reads it.
+type clock struct {
+	read     func() int64 // raw monotonic nanoseconds
+	stall    int64        // nanoseconds after which an unanswered entry freezes the clock
+	slowness int64        // parts per million by which it runs slow
+
+	mu      sync.Mutex
+	base    fsm.Clock // where this leader began
+	elapsed int64     // nanoseconds counted since
+	last    int64     // the last reading
+	oldest  int64     // the reading when the oldest unanswered entry was proposed, 0: none
+	freezes uint64    // how often it stood still, for INFO
+	frozen  bool
+}
+
+// ppm is one million: parts per million.
+const ppm = 1_000_000
+
+func newClock(read func() int64, stall time.Duration) *clock {
+	// 1023/1024 is 977 ppm slow: twice the oscillator error that is assumed, so that a fast machine's clock
+	// still does not end a lock before its holder's own clock does.
+	return &clock{read: read, stall: int64(stall), slowness: ppm / 1024}
+}
+
+// start sets the clock to what the state says.
+func (c *clock) start(base fsm.Clock) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.base, c.elapsed, c.last, c.oldest = base, 0, c.read(), 0
+}
+
+// now advances the clock and returns it.
+func (c *clock) now() fsm.Clock {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.advance()
+	return c.base + fsm.Clock(c.elapsed/int64(time.Millisecond))
+}
+
+func (c *clock) advance() {
+	reading := c.read()
+	step := reading - c.last
+	c.last = reading
+	stalled := c.oldest != 0 && reading-c.oldest > c.stall
+	if stalled && !c.frozen {
+		c.freezes++
+	}
+	c.frozen = stalled
+	if stalled || step <= 0 {
+		return
+	}
+	step = min(step, int64(maxStep))
+	c.elapsed += step - step*c.slowness/ppm
+}
+
+// proposed and committed tell the clock whether an entry is unanswered.
+func (c *clock) proposed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.oldest = c.read()
+}
+
+func (c *clock) committed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.advance() // while oldest is still set: a stall must not be counted after the fact
+	c.oldest, c.frozen = 0, false
+}
+
+// Freezes returns how often the clock stood still because commits stalled, and whether it does now.
+func (c *clock) status() (freezes uint64, frozen bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.freezes, c.frozen
+}

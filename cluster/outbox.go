@@ -1,0 +1,247 @@
+// The outbox: this node's commands that have no reply yet. It gives them their numbers, in the order in
+// which they were submitted, and keeps each until its reply comes, however often it has to be sent.
+
+package cluster
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/divtxt/lockd/fsm"
+	"github.com/divtxt/lockd/resp"
+)
+
+// outbox is safe for concurrent use.
+type outbox struct {
+	maxCalls int
+	maxBytes int
+	wake     chan struct{} // has a value when queue is not empty
+
+	mu     sync.Mutex
+	seq    uint64           // the last number given
+	queue  []*Call          // not yet cut into an entry, in order
+	queued int              // how many calls are queued, those the proposer has taken included
+	bytes  int              // their size
+	sent   map[uint64]*Call // logged calls without a reply, by number
+	closed bool
+}
+
+func newOutbox(maxCalls, maxBytes int) *outbox {
+	return &outbox{
+		maxCalls: maxCalls, maxBytes: maxBytes,
+		wake: make(chan struct{}, 1), sent: map[uint64]*Call{},
+	}
+}
+
+const (
+	msgClosing = "TRYAGAIN this node is shutting down: nothing was done, send it to another node"
+	msgUnknown = "UNKNOWN this node stopped before the outcome was known: look before you send it again"
+)
+
+// submit numbers the group's calls and queues them, all or none. Where noGrowth is not empty, calls that
+// may add to the state get it as their reply instead.
+func (o *outbox) submit(g *Group, noGrowth string) {
+	size, n := 0, 0
+	last := lastWrite(g.Calls)
+	for i := range g.Calls {
+		c := &g.Calls[i]
+		c.group = g
+		if noGrowth != "" && c.Grows {
+			c.Reply, c.answered = resp.Error(noGrowth), true
+			continue
+		}
+		size += c.Command.Size()
+		n++
+		// A read before a write of the same pipeline is logged with it: sent again after a change of
+		// leader, it could otherwise see the write that came after it.
+		if i < last {
+			c.Read = false
+		}
+	}
+	if n == 0 {
+		g.pending.Store(1)
+		g.answer()
+		return
+	}
+	g.pending.Store(int32(n))
+	o.mu.Lock()
+	if refusal := o.refusal(size); refusal != "" {
+		o.mu.Unlock()
+		refuse(g, refusal)
+		return
+	}
+	for i := range g.Calls {
+		if c := &g.Calls[i]; !c.answered {
+			o.enqueue(c)
+		}
+	}
+	o.queued += n
+	o.bytes += size
+	o.mu.Unlock()
+	o.notify()
+}
+
+func (o *outbox) enqueue(c *Call) {
+	if !c.Read {
+		o.seq++
+		c.seq = o.seq
+		o.sent[c.seq] = c
+	}
+	o.queue = append(o.queue, c)
+}
+
+func lastWrite(calls []Call) int {
+	for i := len(calls) - 1; i >= 0; i-- {
+		if !calls[i].Read {
+			return i
+		}
+	}
+	return -1
+}
+
+func (o *outbox) refusal(size int) string {
+	switch {
+	case o.closed:
+		return msgClosing
+	case o.queued >= o.maxCalls || o.bytes+size > o.maxBytes && o.queued > 0:
+		return fmt.Sprintf("TRYAGAIN the queue is full (%d commands, %d bytes wait for the disk): "+
+			"nothing was done, try again", o.queued, o.bytes)
+	}
+	return ""
+}
+
+func refuse(g *Group, text string) {
+	for i := range g.Calls {
+		g.Calls[i].Reply = resp.Error(text)
+	}
+	g.pending.Store(1)
+	g.answer()
+}
+
+func (o *outbox) notify() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take moves what is queued to the end of to.
+func (o *outbox) take(to []*Call) []*Call {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	to = append(to, o.queue...)
+	clear(o.queue)
+	o.queue = o.queue[:0]
+	return to
+}
+
+// cut tells that b's calls are in an entry and no longer wait.
+func (o *outbox) cut(b *batch) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.queued -= len(b.calls)
+	o.bytes -= b.bytes
+}
+
+// uncut returns those of b's calls that still have no reply, to be sent again.
+func (o *outbox) uncut(b *batch) (again []*Call) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, c := range b.calls {
+		if !c.answered {
+			again = append(again, c)
+			o.queued++
+			o.bytes += c.Command.Size()
+		}
+	}
+	return again
+}
+
+// settled drops from waiting what a late copy of an entry has answered meanwhile.
+func (o *outbox) settled(waiting []*Call) []*Call {
+	left := waiting[:0]
+	for _, c := range waiting {
+		if c.answered {
+			o.queued--
+			o.bytes -= c.Command.Size()
+			continue
+		}
+		left = append(left, c)
+	}
+	return left
+}
+
+// reply is what an entry said about one of this node's commands.
+type reply struct {
+	seq  uint64
+	read *Call // for a read, which has no number
+	v    fsm.Reply
+}
+
+// deliver gives replies to their calls. A parked call stays until its second reply.
+func (o *outbox) deliver(replies []reply) {
+	o.mu.Lock()
+	for i := range replies {
+		r := &replies[i]
+		c := r.read
+		if c == nil {
+			c = o.sent[r.seq]
+		}
+		r.read = nil
+		if c == nil {
+			continue // answered before, by an earlier copy of the command
+		}
+		c.answered = true
+		if r.v.Kind() == resp.KindNone {
+			continue
+		}
+		delete(o.sent, c.seq)
+		c.Reply = r.v
+		r.read = c
+	}
+	o.mu.Unlock()
+	for i := range replies {
+		if c := replies[i].read; c != nil {
+			c.group.answer()
+		}
+		replies[i] = reply{}
+	}
+}
+
+// close answers everything that is left when the node stops: what was never cut was surely not done.
+func (o *outbox) close(waiting []*Call) {
+	o.mu.Lock()
+	o.closed = true
+	waiting = append(waiting, o.queue...)
+	o.queue = nil
+	var left []*Call
+	for _, c := range waiting {
+		if !c.answered && !c.cut {
+			c.Reply, c.answered = resp.Error(msgClosing), true
+			delete(o.sent, c.seq)
+			left = append(left, c)
+		}
+	}
+	for _, c := range waiting {
+		if c.Read && !c.answered {
+			c.Reply, c.answered = resp.Error(msgUnknown), true
+			left = append(left, c)
+		}
+	}
+	for _, c := range o.sent { // parked, or sent and not heard of
+		c.Reply, c.answered = resp.Error(msgUnknown), true
+		left = append(left, c)
+	}
+	o.sent = map[uint64]*Call{}
+	o.mu.Unlock()
+	for _, c := range left {
+		c.group.answer()
+	}
+}
+
+// running tells that a read is being run beside the entries: it will be answered, and is not sent again.
+func (o *outbox) running(c *Call) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	c.answered = true
+}

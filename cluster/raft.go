@@ -1,0 +1,52 @@
+// Setting up hashicorp/raft. Each setting that differs from its default has its reason here.
+
+package cluster
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+const (
+	never        = 365 * 24 * time.Hour
+	neverEntries = math.MaxInt64
+)
+
+func (n *Node) startRaft() error {
+	o := &n.opts
+	conf := raft.DefaultConfig()
+	conf.LocalID = raft.ServerID(o.NodeID)
+	conf.HeartbeatTimeout = o.Heartbeat
+	conf.ElectionTimeout = o.Heartbeat
+	conf.LeaderLeaseTimeout = o.Heartbeat * 4 / 5
+	conf.CommitTimeout = 10 * time.Millisecond
+	conf.MaxAppendEntries = 8 // entries are up to 256 KiB: more would not arrive before a deadline
+	conf.SnapshotInterval = never
+	conf.SnapshotThreshold = neverEntries // compact.go decides, by bytes
+	conf.TrailingLogs = 1024
+	conf.NotifyCh = n.leading
+	conf.Logger = o.RaftLogger
+	cache, err := raft.NewLogCache(o.LogCache, o.Log)
+	if err != nil {
+		return err
+	}
+	address, transport := raft.NewInmemTransport(raft.ServerAddress(o.NodeID))
+	exists, err := raft.HasExistingState(o.Log, o.Stable, o.Snapshots)
+	if err != nil {
+		return fmt.Errorf("raft state: %w", err)
+	}
+	if !exists {
+		alone := raft.Configuration{Servers: []raft.Server{{ID: conf.LocalID, Address: address}}}
+		if err := raft.BootstrapCluster(conf, o.Log, o.Stable, o.Snapshots, transport, alone); err != nil {
+			return fmt.Errorf("first start: %w", err)
+		}
+	}
+	n.raft, err = raft.NewRaft(conf, n.replica, cache, o.Stable, o.Snapshots, transport)
+	if err != nil {
+		return fmt.Errorf("raft: %w", err)
+	}
+	return nil
+}

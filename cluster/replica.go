@@ -1,0 +1,194 @@
+// The replica: raft's side of the state machine. It applies entries to the fsm.Machine, runs the reads that
+// ride along, hands replies to the outbox, and takes and restores snapshots.
+
+package cluster
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/divtxt/lockd/fsm"
+)
+
+// applied is what raft's future answers for an entry.
+type applied struct {
+	term  uint64
+	clock fsm.Clock
+	err   error // fsm.Void: nothing of it ran
+}
+
+// needs says when the state wants an entry though no command comes.
+type needs struct {
+	due, deadlines, wakes bool
+	wake                  fsm.Clock
+}
+
+// replica implements raft.FSM; raft calls Apply, Snapshot and Restore from one goroutine.
+type replica struct {
+	node    *Node
+	machine *fsm.Machine
+	changed chan struct{} // has a value when needs changed to something sooner
+	long    chan struct{} // bounds the long reads that run at a time
+	logged  atomic.Int64  // bytes of entries applied since the last snapshot
+	entries atomic.Int64  // their number
+
+	// Of the entry being applied.
+	batch   *batch
+	replies []reply
+
+	mu       sync.Mutex
+	expected map[uint64]*batch // proposed here, not yet applied, by nonce
+	need     needs
+	stats    fsm.Stats
+	digest   struct{ index, digest uint64 }
+}
+
+// longReads is how many long reads run beside the entries at a time.
+const longReads = 2
+
+func newReplica(n *Node, machine *fsm.Machine) *replica {
+	return &replica{
+		node: n, machine: machine, changed: make(chan struct{}, 1),
+		long: make(chan struct{}, longReads), expected: map[uint64]*batch{},
+	}
+}
+
+// expect tells that b is about to be proposed; forget that it is not waited for any longer. Its reads are
+// found by its nonce alone: an entry that comes back under the same index or later may be another one.
+func (r *replica) expect(b *batch) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.expected[b.nonce] = b
+}
+
+func (r *replica) forget(b *batch) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.expected, b.nonce)
+}
+
+func (r *replica) expectedBatch(nonce uint64) *batch {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.expected[nonce]
+	delete(r.expected, nonce)
+	return b
+}
+
+func (r *replica) needs() needs {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.need
+}
+
+func (r *replica) lastDigest() (index, digest uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.digest.index, r.digest.digest
+}
+
+// Apply runs one entry. An entry that cannot be understood stops the process.
+func (r *replica) Apply(l *raft.Log) any {
+	r.batch = r.expectedBatch(fsm.Nonce(l.Data))
+	var reads []fsm.Read
+	if r.batch != nil {
+		reads = r.batch.reads
+	}
+	err := r.machine.Apply(l.Index, l.Term, l.Data, reads, r)
+	if err != nil && !errors.Is(err, fsm.Void{}) {
+		r.node.opts.Fail(err)
+		return applied{err: err}
+	}
+	r.node.outbox.deliver(r.replies)
+	r.replies = r.replies[:0]
+	r.batch = nil
+	r.logged.Add(int64(len(l.Data)) + perEntryOnDisk)
+	r.entries.Add(1)
+	r.publish()
+	return applied{term: l.Term, clock: r.machine.Clock(), err: err}
+}
+
+// perEntryOnDisk is about what a log store adds to each entry, in bytes.
+const perEntryOnDisk = 64
+
+// publish makes what others may ask known.
+func (r *replica) publish() {
+	n := needs{due: r.machine.Due(), deadlines: r.machine.HasDeadlines()}
+	n.wake, n.wakes = r.machine.NextWake()
+	stats := r.machine.Stats()
+	index, digest := r.machine.Digest()
+	r.mu.Lock()
+	sooner := n != r.need
+	r.need, r.stats = n, stats
+	r.digest.index, r.digest.digest = index, digest
+	r.mu.Unlock()
+	if sooner {
+		select {
+		case r.changed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Answer takes the reply to one of the entry's commands, or to a waiter.
+func (r *replica) Answer(o fsm.Origin, seq uint64, v fsm.Reply) {
+	if o == r.node.origin {
+		r.replies = append(r.replies, reply{seq: seq, v: v})
+	}
+}
+
+// AnswerRead takes the reply to a read that rode along.
+func (r *replica) AnswerRead(i int, v fsm.Reply) {
+	r.replies = append(r.replies, reply{read: r.batch.readOf[i], v: v})
+}
+
+// LongRead runs a read beside the entries that follow.
+func (r *replica) LongRead(i int, view *fsm.View) {
+	c, read := r.batch.readOf[i], r.batch.reads[i]
+	r.node.outbox.running(c)
+	go func() {
+		r.long <- struct{}{}
+		defer func() { <-r.long }()
+		v := view.Read(fsm.Caller{Origin: read.Origin, Conn: read.Command.Conn}, &read.Command)
+		r.node.outbox.deliver([]reply{{read: c, v: v}})
+	}()
+}
+
+// Refuse is told that a run of commands cannot be run yet. Those of this node stay unanswered, and the
+// proposer sends them again.
+func (r *replica) Refuse(fsm.Origin, uint64) {}
+
+// Snapshot takes a copy in constant time; raft persists it beside later entries.
+func (r *replica) Snapshot() (raft.FSMSnapshot, error) {
+	r.logged.Store(0)
+	r.entries.Store(0)
+	return snapshot{r.machine.View()}, nil
+}
+
+// Restore replaces the state by a snapshot.
+func (r *replica) Restore(from io.ReadCloser) error {
+	defer from.Close()
+	if err := r.machine.Restore(from); err != nil {
+		return err
+	}
+	r.publish()
+	return nil
+}
+
+// snapshot is a copy of the state on its way to the disk.
+type snapshot struct{ view *fsm.View }
+
+// Persist writes the snapshot.
+func (s snapshot) Persist(sink raft.SnapshotSink) error {
+	if err := s.view.Write(sink); err != nil {
+		return errors.Join(err, sink.Cancel())
+	}
+	return sink.Close()
+}
+
+// Release has nothing to give back: the copy is memory.
+func (s snapshot) Release() {}
