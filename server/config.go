@@ -87,11 +87,13 @@ type Limits struct {
 	MaxArgs         int
 	MaxInlineBytes  int64
 	MaxKeyBytes     int64
-	MaxOwnerBytes   int64 // longer values are plain strings without a token
-	PreauthArgs     int   // before AUTH, where a password is asked for
-	PreauthBytes    int64 // one argument before AUTH
+	MaxOwnerBytes   int64         // longer values are plain strings without a token
+	PreauthArgs     int           // before AUTH, where a password is asked for
+	PreauthBytes    int64         // one argument before AUTH
+	PreauthTimeout  time.Duration // from accept until AUTH; 0 is never
 	WriteTimeout    time.Duration
-	MaxMemory       int64 // of the state; 0 is half of the machine's, see MemoryBound
+	TCPKeepAlive    time.Duration // between probes of a silent connection
+	MaxMemory       int64         // of the state; 0 is half of the machine's, see MemoryBound
 }
 
 // Queues bound what may wait. Each has its clear error for the one who comes when it is full.

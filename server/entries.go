@@ -159,6 +159,12 @@ func limitSettings() []*setting {
 		{name: "preauth-max-bytes", def: "4kb",
 			help:  "One argument of a command before AUTH.",
 			field: func(c *Config) value { return sizeValue{&c.Limits.PreauthBytes, 64, 512 * mib} }},
+		{name: "preauth-timeout", def: "30",
+			help:  "Seconds that a client has for AUTH, where a password is asked for; 0 is no limit.",
+			field: func(c *Config) value { return seconds(&c.Limits.PreauthTimeout) }},
+		{name: "tcp-keepalive", def: "60",
+			help:  "Seconds between probes that find out whether a silent client is still there; 0 leaves it to the system.",
+			field: func(c *Config) value { return seconds(&c.Limits.TCPKeepAlive) }},
 		{name: "write-timeout", def: "10s",
 			help: "Close a connection that takes none of its replies for so long.",
 			field: func(c *Config) value {

@@ -42,7 +42,7 @@ func foreignGroups() []foreignGroup {
 				active-defrag-ignore-bytes active-defrag-threshold-lower active-defrag-threshold-upper
 				active-defrag-cycle-min active-defrag-cycle-max active-defrag-max-scan-fields
 				active-expire-effort lazyfree-lazy-eviction lazyfree-lazy-expire lazyfree-lazy-server-del
-				lazyfree-lazy-user-del lazyfree-lazy-user-flush replica-lazy-flush tcp-backlog tcp-keepalive
+				lazyfree-lazy-user-del lazyfree-lazy-user-flush replica-lazy-flush tcp-backlog
 				disable-thp oom-score-adj oom-score-adj-values server_cpulist bio_cpulist aof_rewrite_cpulist
 				bgsave_cpulist ignore-warnings set-proc-title proc-title-template crash-log-enabled
 				crash-memcheck-enabled always-show-logo locale-collate`},

@@ -25,14 +25,18 @@ type Source struct {
 // Load reads a Config from src. The warnings are for the log, once there is one. The error, if any, names
 // all that is wrong, a line each.
 func Load(src Source) (settings *Settings, warnings []string, err error) {
-	l := &loader{table: newTable(), foreign: newForeign(), from: map[string]string{}}
-	l.config = l.table.defaults()
+	l := newLoader()
 	if src.File != "" {
 		l.file(src.File)
 	}
 	l.environ(src.Environ)
 	l.flags(src.Flags)
 	l.errs = append(l.errs, check(l.config)...)
+	if l.config.TLS.Port != 0 {
+		if _, err := l.config.TLS.ServerConfig(); err != nil {
+			l.errs = append(l.errs, err)
+		}
+	}
 	if len(l.errs) > 0 {
 		return nil, l.warnings, WithExit(ExitUsage, errors.Join(l.errs...))
 	}
@@ -49,6 +53,12 @@ type loader struct {
 	from     map[string]string // setting's name: the place that its value came from
 	warnings []string
 	errs     []error
+}
+
+// newLoader returns one that has the defaults.
+func newLoader() *loader {
+	t := newTable()
+	return &loader{table: t, foreign: newForeign(), config: t.defaults(), from: map[string]string{}}
 }
 
 // assign sets s from text, said at place. A secret's text is in no message.
@@ -151,7 +161,7 @@ func (l *loader) flags(flags map[string][]string) {
 	}
 }
 
-// check finds what no single value shows: settings that do not go together, and files that cannot be read.
+// check finds what no single value shows: settings that do not go together.
 func check(c *Config) []error {
 	var errs []error
 	refuse := func(wrong bool, format string, args ...any) {
@@ -182,11 +192,6 @@ func check(c *Config) []error {
 		"max-waiters-per-key: is more than max-waiters (%d)", c.Queues.MaxWaiters)
 	refuse(c.Timing.NodeTimeout < 4*c.Timing.Heartbeat,
 		"node-timeout: must be at least four heartbeats (%v), or an election drops waiters", 4*c.Timing.Heartbeat)
-	if c.TLS.Port != 0 {
-		if _, err := c.TLS.ServerConfig(); err != nil {
-			errs = append(errs, err)
-		}
-	}
 	return errs
 }
 

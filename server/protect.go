@@ -6,7 +6,7 @@ package server
 import "net"
 
 // protectedText is the whole answer, in the shape of Redis' own, so that people recognise it.
-const protectedText = "-DENIED lockd is running in protected mode because protected mode is enabled and no " +
+const protectedText = "DENIED lockd is running in protected mode because protected mode is enabled and no " +
 	"password is set. In this mode connections are only accepted from the loopback interface. If you want to " +
 	"connect from external computers to lockd you may adopt one of the following solutions: " +
 	"1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback " +
@@ -17,10 +17,10 @@ const protectedText = "-DENIED lockd is running in protected mode because protec
 	"3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. " +
 	"4) Set a password with 'requirepass'. " +
 	"NOTE: You only need to do one of the above things in order for the server to start accepting connections " +
-	"from the outside.\r\n"
+	"from the outside."
 
-// Refusal tells whether a connection from remote is to be refused, and the bytes to write before it is
-// closed. The address that the peer comes from counts, not the one that the node listens on: a container's
+// Refusal tells whether a connection from remote is to be refused, and the text of the error reply to give
+// it before it is closed (for resp.Error, which adds the dash and the line end). The address that the peer comes from counts, not the one that the node listens on: a container's
 // port map makes "listens beyond loopback" true of nearly every node.
 func Refusal(protected, hasPassword bool, remote net.Addr) (text string, refused bool) {
 	if !protected || hasPassword || local(remote) {

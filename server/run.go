@@ -1,0 +1,70 @@
+// This file runs a node: open what it needs, serve until asked to stop, close in reverse.
+
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// Run runs a node with cfg, which settings begin with, until ctx ends or the system asks for its end. The
+// one line that says where it listens goes to stdout as soon as it does.
+func Run(ctx context.Context, cfg *Config, settings *Settings, log *slog.Logger, stdout io.Writer) error {
+	ctx, stop := untilSignal(ctx, log, os.Exit)
+	defer stop()
+
+	id, err := nodeID(cfg.Storage.Dir, cfg.Storage.NodeID)
+	if err != nil {
+		return err
+	}
+	listeners, err := openListeners(cfg)
+	if err != nil {
+		return err
+	}
+	defer listeners.Close()
+
+	fmt.Fprintln(stdout, startLine(cfg, listeners, id))
+	<-ctx.Done()
+	return nil
+}
+
+// startLine says in one line what was started, and what to type first.
+func startLine(cfg *Config, l *Listeners, id string) string {
+	var addresses []string
+	for _, ln := range l.Plain {
+		addresses = append(addresses, ln.Addr().String())
+	}
+	for _, ln := range l.TLS {
+		addresses = append(addresses, ln.Addr().String()+" (TLS)")
+	}
+	return fmt.Sprintf("lockd %s listens on %s, data in %s, node %s, log store %s. Try: %s",
+		Version, strings.Join(addresses, ", "), cfg.Storage.Dir, id, cfg.Storage.LogStore, tryLine(cfg, l))
+}
+
+// tryLine is a redis-cli line that works with this node, given the password where it asks for one.
+func tryLine(cfg *Config, l *Listeners) string {
+	words := []string{"redis-cli"}
+	first := l.Plain
+	if len(first) == 0 {
+		first = l.TLS
+		words = append(words, "--tls", "--insecure")
+	}
+	if tcp, is := first[0].Addr().(*net.TCPAddr); is {
+		if !tcp.IP.IsLoopback() && !tcp.IP.IsUnspecified() {
+			words = append(words, "-h", tcp.IP.String())
+		}
+		words = append(words, "-p", strconv.Itoa(tcp.Port))
+	} else {
+		words = append(words, "-s", first[0].Addr().String())
+	}
+	if cfg.Security.RequirePass != "" {
+		words = append(words, "--askpass")
+	}
+	return strings.Join(append(words, "LOCK foo owner1 30000"), " ")
+}
