@@ -144,7 +144,10 @@ func (c *Conn) collect() bool {
 		most = c.srv.limits.PipelineCommands
 	}
 	ws, from := in.ws, in.start
-	for in.start < len(ws.in) && len(ws.cmds) < most && in.start-from < c.srv.limits.PipelineBytes {
+	for in.start < len(ws.in) && len(ws.cmds) < most {
+		if len(ws.cmds) > 0 && in.start-from >= c.srv.limits.PipelineBytes {
+			break
+		}
 		b := ws.in[in.start:]
 		n, why := in.parse.next(b, trusted)
 		if why != fine {

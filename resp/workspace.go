@@ -5,7 +5,10 @@ package resp
 // when bytes arrive and gives it back when they are answered. A command parked for minutes keeps its
 // workspace, hence the small size; a busy pipeline gets the large one.
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 const (
 	smallBuffer = 4 << 10
@@ -40,11 +43,10 @@ func (p *workspaces) take(n int) *workspace {
 func (p *workspaces) give(ws *workspace) {
 	ws.reset()
 	ws.in, ws.out = ws.in[:0], ws.out[:0]
-	const wordsPerByte = 8 // of a large buffer; the arrays of a small one are kept smaller by its size
 	switch size := cap(ws.in); {
-	case size == smallBuffer && cap(ws.args) <= 64 && cap(ws.cmds) <= 64 && cap(ws.out) <= smallBuffer:
+	case size == smallBuffer && cap(ws.args) <= 256 && cap(ws.cmds) <= 128 && cap(ws.out) <= smallBuffer:
 		p.small.Put(ws)
-	case size == largeBuffer && cap(ws.args) <= largeBuffer/wordsPerByte && cap(ws.out) <= 4*largeBuffer:
+	case size == largeBuffer && cap(ws.args) <= 8192 && cap(ws.out) <= 2*largeBuffer:
 		p.large.Put(ws)
 	}
 }
@@ -57,6 +59,7 @@ func (ws *workspace) reset() {
 
 // add appends the command whose words lie in b.
 func (ws *workspace) add(b []byte, words []span) {
+	ws.args = slices.Grow(ws.args, len(words))
 	first := len(ws.args)
 	for _, w := range words {
 		ws.args = append(ws.args, b[w.from:w.to:w.to])

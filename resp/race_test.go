@@ -1,0 +1,6 @@
+//go:build race
+
+package resp
+
+// raceEnabled tells that memory figures mean nothing.
+const raceEnabled = true
