@@ -9,12 +9,6 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// span is what the scan found in the log: its ends (0: empty) and the term of the last entry.
-type span struct {
-	first, last uint64
-	term        uint64
-}
-
 func (s *Store) agree(stable *guardedStable, snap *raft.SnapshotMeta, log *guardedLog, tail span) error {
 	var at raft.SnapshotMeta
 	if snap != nil {
@@ -38,6 +32,10 @@ func (s *Store) agree(stable *guardedStable, snap *raft.SnapshotMeta, log *guard
 		return corrupt(s.folder.path("raft", "snapshots"),
 			"the log begins with entry %d, and there is no snapshot of those before (the newest is of %d)",
 			tail.first, at.Index)
+	}
+	if tail.gap > at.Index+1 {
+		// Behind a snapshot raft leaves a gap in a log that allows one; nowhere else.
+		return corrupt(log.file, "the entries before %d are missing", tail.gap)
 	}
 	if tail.last >= at.Index {
 		return nil

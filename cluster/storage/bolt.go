@@ -20,7 +20,8 @@ func (s *Store) openStable() (*guardedStable, error) {
 	path := s.folder.path("raft", "stable.db")
 	// The free list is synced here, unlike in the log: the file is tiny, and bbolt rebuilds an unsynced
 	// list in a goroutine whose panic on a damaged page nobody could catch (db.go, freepages).
-	db, err := s.openBoltFile(path, bbolt.Options{FreelistType: bbolt.FreelistMapType, Timeout: boltWait})
+	none := &chain{meter: &meter{}}
+	db, err := s.openBoltFile(path, none, bbolt.Options{FreelistType: bbolt.FreelistMapType, Timeout: boltWait})
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +30,8 @@ func (s *Store) openStable() (*guardedStable, error) {
 
 func (s *Store) openBolt() (*guardedLog, span, error) {
 	path := s.folder.path("raft", "log.db")
-	db, err := s.openBoltFile(path, bbolt.Options{
+	c := &chain{check: s.opts.Check, meter: s.meter}
+	db, err := s.openBoltFile(path, c, bbolt.Options{
 		FreelistType: bbolt.FreelistMapType, NoFreelistSync: true, Timeout: boltWait,
 		InitialMmapSize: 256 << 20, // growing the map stops all readers and writers
 	})
@@ -39,13 +41,12 @@ func (s *Store) openBolt() (*guardedLog, span, error) {
 	log := &guardedLog{
 		gate: s.gate, inner: db, file: path, check: s.opts.Check, meter: s.meter, times: s.times,
 	}
-	tail, err := scanStore(log)
-	return log, tail, err
+	return log, c.span, nil
 }
 
 // openBoltFile opens a bolt file, or makes it. A new one is made under another name and renamed, because
 // bbolt cannot open what a crash in the middle of its first write leaves.
-func (s *Store) openBoltFile(path string, o bbolt.Options) (*raftboltdb.BoltStore, error) {
+func (s *Store) openBoltFile(path string, c *chain, o bbolt.Options) (*raftboltdb.BoltStore, error) {
 	if !exists(path) {
 		if s.folder.id.Ready {
 			return nil, corrupt(path, "it is missing")
@@ -53,6 +54,9 @@ func (s *Store) openBoltFile(path string, o bbolt.Options) (*raftboltdb.BoltStor
 		if err := createBolt(path, o); err != nil {
 			return nil, unusable(s.opts.Dir, err)
 		}
+	}
+	if err := checkRaftBolt(path, c); err != nil {
+		return nil, err
 	}
 	db, err := newBolt(path, o)
 	if err != nil {

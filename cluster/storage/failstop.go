@@ -47,6 +47,9 @@ func newGate(fail func(error), limit time.Duration) *gate {
 // while fail still runs wait for it: raft panics on some errors, and must not do so in the middle of
 // an orderly end.
 func (g *gate) trip(err error) error {
+	if g.closed.Load() {
+		return ErrClosed
+	}
 	g.reason.CompareAndSwap(nil, &err)
 	g.once.Do(func() { g.fail(*g.reason.Load()) })
 	return g.tripped()
@@ -104,8 +107,6 @@ func (g *gate) leave(place int, name string, err error) error {
 		return g.trip(nil)
 	case benign(err):
 		return err
-	case g.closed.Load():
-		return ErrClosed
 	}
 	return g.trip(fmt.Errorf("%s: %w", name, err))
 }
@@ -128,7 +129,7 @@ func (g *gate) step(d time.Duration) {
 		}
 	}
 	g.mu.Unlock()
-	if stalled != nil && !g.closed.Load() {
+	if stalled != nil {
 		_ = g.trip(stalled)
 	}
 }

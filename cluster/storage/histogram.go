@@ -16,7 +16,7 @@ type SyncTimes struct {
 }
 
 const (
-	histParts   = 8  // steps within a doubling
+	histParts   = 8 // steps within a doubling
 	histBuckets = 36 * histParts
 	histWindow  = time.Minute
 )

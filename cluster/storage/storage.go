@@ -40,14 +40,14 @@ type Options struct {
 	NodeID string
 	// LogStore is LogWAL (also when empty), LogBolt or LogMemory.
 	LogStore string
-	// MinFreeBytes is the low-water mark that Free compares with. It should exceed twice the size of a
-	// log segment (64 MiB), for that much is taken at once when a segment is full.
+	// MinFreeBytes is the low-water mark that Free compares with. It should be several times the size of
+	// a log segment, for that much is taken at once when one is full.
 	MinFreeBytes uint64
 	// StallLimit is the age of a store call at which the process is stopped; 0 is no limit.
 	StallLimit time.Duration
 	// SnapshotRate bounds the bytes a second of writing a snapshot; 0 is no bound.
 	SnapshotRate int
-	// SegmentSize is the size of raft-wal's files; 0 is its default of 64 MiB.
+	// SegmentSize is the size of raft-wal's files; 0 is 16 MiB.
 	SegmentSize int
 	// Check verifies the payload of a raft.LogCommand entry; nil is no check.
 	Check func(data []byte) error
@@ -98,15 +98,26 @@ func Open(o Options) (*Store, error) {
 		Logger: NewHCLog(o.Log, "raft"),
 	}
 	if err := s.openStores(); err != nil {
-		return nil, errors.Join(err, s.closeStores(), f.release(nil))
+		return nil, s.abandon(err)
 	}
 	if err := f.opened(); err != nil {
-		return nil, errors.Join(err, s.closeStores(), f.release(nil))
+		return nil, s.abandon(err)
 	}
 	s.disk.look()
 	s.wait.Go(func() { s.gate.watch(s.stop) })
 	s.wait.Go(func() { housekeep(s.disk, s.times, s.stop) })
 	return s, nil
+}
+
+// abandon undoes a half-done Open. The error that people must see comes alone: what fails after it is
+// its consequence.
+func (s *Store) abandon(err error) error {
+	s.gate.closed.Store(true)
+	close(s.stop)
+	s.wait.Wait()
+	_ = s.closeStores()
+	_ = s.folder.release(nil)
+	return err
 }
 
 func (o *Options) complete() error {
