@@ -22,25 +22,25 @@ type Flag uint32
 
 // The flags. The first ones are Redis' own and shown by COMMAND under the name in flagNames.
 const (
-	Write         Flag = 1 << iota // changes the state: goes into the log and is numbered
-	ReadOnly                       // reads the state: rides along with an entry
-	DenyOOM                        // may need more memory or disk: refused when either is short
-	Admin                          // for operators
-	NoScript                       // not allowed in scripts
-	Blocking                       // may be parked: nothing of its connection runs before it is answered
-	Loading                        // allowed before the state is there
-	Stale                          // allowed without a leader
-	Fast                           // costs the same whatever the data
-	NoAuth                         // allowed before AUTH
-	PubSub                         // about publishing and subscribing
-	MovableKeys                    // keys are not where Keys says; GetKeys finds them
-	AllowBusy                      // allowed while a script runs
-	NoMulti                        // not allowed in MULTI
-	Long                           // a read that may be long: runs beside later entries on a copy
-	Immediate                      // a Local that need not wait for the commands before it
-	Audit                          // leaves a line in the audit log
-	SkipSlowlog                    // its arguments are secrets: not in SLOWLOG and MONITOR
-	Hidden                         // not shown in listings
+	Write       Flag = 1 << iota // changes the state: goes into the log and is numbered
+	ReadOnly                     // reads the state: rides along with an entry
+	DenyOOM                      // may need more memory or disk: refused when either is short
+	Admin                        // for operators
+	NoScript                     // not allowed in scripts
+	Blocking                     // may be parked: nothing of its connection runs before it is answered
+	Loading                      // allowed before the state is there
+	Stale                        // allowed without a leader
+	Fast                         // costs the same whatever the data
+	NoAuth                       // allowed before AUTH
+	PubSub                       // about publishing and subscribing
+	MovableKeys                  // keys are not where Keys says; GetKeys finds them
+	AllowBusy                    // allowed while a script runs
+	NoMulti                      // not allowed in MULTI
+	Long                         // a read that may be long: runs beside later entries on a copy
+	Immediate                    // a Local that need not wait for the commands before it
+	Audit                        // leaves a line in the audit log
+	SkipSlowlog                  // its arguments are secrets: not in SLOWLOG and MONITOR
+	Hidden                       // not shown in listings
 )
 
 // Keys says which words of a command are keys, as in COMMAND: the first and the last place, and the step
@@ -53,16 +53,20 @@ type Command struct {
 	Arity      int    // number of words with the name; negative: at least that many
 	Flags      Flag
 	Keys       Keys
+	KeyFlags   string // how keys are used, as in COMMAND INFO: "RW access delete; OW update", one part for all keys or one each
 	Group      string // string, generic, connection, server, lock: as in COMMAND DOCS
 	Since      string // version of Redis, or of lockd for its own commands
 	Syntax     string // arguments as in help: key owner ttl-ms [WAIT ms]
 	Summary    string // one sentence
 	Complexity string
 	Categories []string // ACL categories beside those that follow from the flags
+	Tips       []string // hints for proxies, as in COMMAND INFO
 	Handler    Handler
 	Local      Local
 	Sub        []Command
-	GetKeys    func(a Args) []int // places of the keys, where Keys cannot tell
+	Parks      func(a Args) bool   // whether a Blocking command may wait with these words; nil: always
+	GetKeys    func(a Args) []int  // places of the keys, where Keys cannot tell
+	ArgFlags   func(a Args) string // KeyFlags of one call, where they depend on its options
 
 	full string // name with the container: client|kill
 }

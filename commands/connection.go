@@ -3,10 +3,7 @@
 
 package commands
 
-import (
-	"github.com/divtxt/lockd/fsm"
-	"github.com/divtxt/lockd/resp"
-)
+import "github.com/divtxt/lockd/resp"
 
 func connectionCommands() []Command {
 	return []Command{
@@ -41,13 +38,10 @@ func ping(_ *Conn, a Args) resp.Value {
 func echo(_ *Conn, a Args) resp.Value { return resp.Bulk(string(a[1])) }
 
 func selectDB(c *Conn, a Args) resp.Value {
-	n, ok := a.Int(1)
-	if !ok {
-		return errNotInt()
+	db, problem := dbArg(a, 1)
+	if problem.IsError() {
+		return problem
 	}
-	if n < 0 || n >= fsm.Databases {
-		return resp.Error(msgDBIndex)
-	}
-	c.DB = int(n)
+	c.DB = db
 	return resp.OK()
 }

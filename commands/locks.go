@@ -14,7 +14,7 @@ func lockCommands() []Command {
 	one := Keys{1, 1, 1}
 	return []Command{
 		{
-			Name: "lock", Arity: -2, Flags: Write | DenyOOM | Blocking | Audit, Keys: one, Group: "lock",
+			Name: "lock", Arity: -2, Flags: Write | DenyOOM | Blocking, Keys: one, Parks: lockParks, Group: "lock",
 			Since: "0.1.0", Syntax: "key [owner ttl-ms [WAIT ms] [NOTE text]]", Handler: lock,
 			Summary: "Take a lock. Replies its fencing token, or null when another owner holds it.",
 		},
@@ -49,7 +49,7 @@ func lockCommands() []Command {
 			Summary: "Tell whether a fencing token is still that of the holder: 1 or 0.",
 		},
 		{
-			Name: "lock.list", Arity: -1, Flags: ReadOnly | Long, Group: "lock",
+			Name: "lock.list", Arity: -1, Flags: ReadOnly, Group: "lock",
 			Since: "0.1.0", Syntax: "[MATCH pattern] [OWNER owner] [COUNT count] [CURSOR cursor]",
 			Summary: "List locks in the order of their keys, page by page.", Handler: lockList,
 		},
@@ -59,6 +59,16 @@ func lockCommands() []Command {
 			Summary: "Free a lock whoever holds it. Replies 1 if it was held. The next waiter gets it.",
 		},
 	}
+}
+
+// lockParks tells whether LOCK was told to wait; a note that says WAIT costs nothing but a watcher.
+func lockParks(a Args) bool {
+	for i := 4; i < len(a); i++ {
+		if a.Is(i, "WAIT") {
+			return true
+		}
+	}
+	return false
 }
 
 // ttlArg reads a time to live of 1 to about 9.2e18 milliseconds.

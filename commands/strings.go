@@ -1,4 +1,8 @@
-// Strings.
+// String commands that read and write whole values or parts of them. What SET's options mean is in
+// set_options.go, counting in numbers.go.
+//
+// A string is also a lock's owner, so every handler here changes values through Tx.Set: it keeps the fencing
+// token where the value stays the same and gives a new one where it does not.
 
 package commands
 
@@ -8,37 +12,255 @@ import (
 )
 
 func stringCommands() []Command {
+	return append(append(wholeStringCommands(), partStringCommands()...), numberCommands()...)
+}
+
+func wholeStringCommands() []Command {
+	one, all, pairs := Keys{1, 1, 1}, Keys{1, -1, 1}, Keys{1, -1, 2}
+	str := []string{"string"}
 	return []Command{
-		{Name: "get", Arity: 2, Flags: ReadOnly | Fast, Keys: Keys{1, 1, 1}, Group: "string", Since: "1.0.0",
-			Syntax: "key", Summary: "Get the value of a key.", Complexity: "O(1)", Handler: get},
-		{Name: "set", Arity: -3, Flags: Write | DenyOOM, Keys: Keys{1, 1, 1}, Group: "string", Since: "1.0.0",
-			Syntax: "key value", Summary: "Set the value of a key.", Complexity: "O(1)", Handler: set},
+		{
+			Name: "get", Arity: 2, Flags: ReadOnly | Fast, Keys: one, KeyFlags: "RO access", Group: "string",
+			Since: "1.0.0", Syntax: "key", Complexity: "O(1)", Categories: str, Handler: get,
+			Summary: "Reply the value of a key: the owner, if it is a lock.",
+		},
+		{
+			Name: "set", Arity: -3, Flags: Write | DenyOOM, Keys: one, Group: "string",
+			KeyFlags: "RW access update variable_flags", ArgFlags: setKeyFlags,
+			Since:      "1.0.0",
+			Syntax:     "key value [NX | XX | IFEQ compare-value | IFNE compare-value] [GET] " + setExpirySyntax,
+			Complexity: "O(1)", Categories: str, Handler: set,
+			Summary: "Set the value of a key, its time to live with it. With NX this takes a lock.",
+		},
+		{
+			Name: "setnx", Arity: 3, Flags: Write | DenyOOM | Fast, Keys: one, KeyFlags: "OW insert",
+			Group: "string", Since: "1.0.0", Syntax: "key value", Complexity: "O(1)", Categories: str,
+			Handler: setNX, Summary: "Set the value of a key only if the key does not exist.",
+		},
+		{
+			Name: "setex", Arity: 4, Flags: Write | DenyOOM, Keys: one, KeyFlags: "OW update",
+			Group: "string", Since: "2.0.0", Syntax: "key seconds value", Complexity: "O(1)", Categories: str,
+			Handler: setWithTTL("setex", 1000), Summary: "Set the value of a key and its time to live in seconds.",
+		},
+		{
+			Name: "psetex", Arity: 4, Flags: Write | DenyOOM, Keys: one, KeyFlags: "OW update",
+			Group: "string", Since: "2.6.0", Syntax: "key milliseconds value", Complexity: "O(1)", Categories: str,
+			Handler: setWithTTL("psetex", 1),
+			Summary: "Set the value of a key and its time to live in milliseconds.",
+		},
+		{
+			Name: "getset", Arity: 3, Flags: Write | DenyOOM | Fast, Keys: one, KeyFlags: "RW access update",
+			Group: "string", Since: "1.0.0", Syntax: "key value", Complexity: "O(1)", Categories: str,
+			Handler: getSet, Summary: "Set the value of a key and reply the one it had.",
+		},
+		{
+			Name: "getdel", Arity: 2, Flags: Write | Fast, Keys: one, KeyFlags: "RW access delete",
+			Group: "string", Since: "6.2.0", Syntax: "key", Complexity: "O(1)", Categories: str,
+			Handler: getDel, Summary: "Reply the value of a key and delete the key.",
+		},
+		{
+			Name: "getex", Arity: -2, Flags: Write | Fast, Keys: one, KeyFlags: "RW access update",
+			Group: "string", Since: "6.2.0", Syntax: "key " + getExpirySyntax, Complexity: "O(1)",
+			Categories: str, Handler: getEx, Summary: "Reply the value of a key and change its time to live.",
+		},
+		{
+			Name: "mget", Arity: -2, Flags: ReadOnly | Fast, Keys: all, KeyFlags: "RO access",
+			Group: "string", Since: "1.0.0", Syntax: "key [key ...]", Categories: str, Handler: mget,
+			Complexity: "O(N), N the number of keys", Tips: []string{"request_policy:multi_shard"},
+			Summary: "Reply the values of several keys, null for those that do not exist.",
+		},
+		{
+			Name: "mset", Arity: -3, Flags: Write | DenyOOM, Keys: pairs, KeyFlags: "OW update",
+			Group: "string", Since: "1.0.1", Syntax: "key value [key value ...]", Categories: str, Handler: mset,
+			Complexity: "O(N), N the number of keys",
+			Tips:       []string{"request_policy:multi_shard", "response_policy:all_succeeded"},
+			Summary:    "Set the values of several keys at once.",
+		},
+		{
+			Name: "msetnx", Arity: -3, Flags: Write | DenyOOM, Keys: pairs, KeyFlags: "OW insert",
+			Group: "string", Since: "1.0.1", Syntax: "key value [key value ...]", Categories: str,
+			Handler: msetNX, Complexity: "O(N), N the number of keys",
+			Tips:    []string{"request_policy:multi_shard", "response_policy:agg_min"},
+			Summary: "Set the values of several keys only if none of them exists: take all of these locks or none.",
+		},
 	}
 }
 
-func get(tx *fsm.Tx, a Args) resp.Value {
-	if it := tx.Get(a.Str(1)); it != nil {
-		return resp.Bulk(it.Str)
+func partStringCommands() []Command {
+	one := Keys{1, 1, 1}
+	str := []string{"string"}
+	return []Command{
+		{
+			Name: "strlen", Arity: 2, Flags: ReadOnly | Fast, Keys: one, KeyFlags: "RO",
+			Group: "string", Since: "2.2.0", Syntax: "key", Complexity: "O(1)", Categories: str, Handler: strLen,
+			Summary: "Reply the length of a key's value in bytes.",
+		},
+		{
+			Name: "getrange", Arity: 4, Flags: ReadOnly, Keys: one, KeyFlags: "RO access",
+			Group: "string", Since: "2.4.0", Syntax: "key start end", Categories: str, Handler: getRange,
+			Complexity: "O(N), N the length of the reply", Summary: "Reply a part of a key's value.",
+		},
+		{
+			Name: "substr", Arity: 4, Flags: ReadOnly, Keys: one, KeyFlags: "RO access",
+			Group: "string", Since: "1.0.0", Syntax: "key start end", Categories: str, Handler: getRange,
+			Complexity: "O(N), N the length of the reply", Summary: "Reply a part of a key's value, as GETRANGE.",
+		},
+		{
+			Name: "setrange", Arity: 4, Flags: Write | DenyOOM, Keys: one, KeyFlags: "RW update",
+			Group: "string", Since: "2.2.0", Syntax: "key offset value", Categories: str, Handler: setRange,
+			Complexity: "O(N), N the length of the new value", Summary: "Overwrite a part of a key's value.",
+		},
+		{
+			Name: "append", Arity: 3, Flags: Write | DenyOOM | Fast, Keys: one, KeyFlags: "RW insert",
+			Group: "string", Since: "2.0.0", Syntax: "key value", Categories: str, Handler: appendValue,
+			Complexity: "O(N), N the length of the new value", Summary: "Append to a key's value.",
+		},
 	}
-	return resp.Null()
 }
 
-func set(tx *fsm.Tx, a Args) resp.Value {
-	nx := false
-	deadline := fsm.NoDeadline
-	for i := 3; i < len(a); i++ {
-		switch {
-		case a.Is(i, "NX"):
-			nx = true
-		case a.Is(i, "PX") && i+1 < len(a):
-			i++
-			n, _ := a.Int(i)
-			deadline = tx.Clock().After(n)
-		}
-	}
-	if nx && tx.Get(a.Str(1)) != nil {
+// maxValue bounds what a value can grow to, piece by piece, in bytes. Redis allows 512 MiB; here a value is
+// in the log and in every snapshot, and a command that sets it whole is bounded by the same size.
+const maxValue = 1 << 20
+
+func errValueSize() resp.Value {
+	return resp.Error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+}
+
+// valueOf is the reply that shows an item's value.
+func valueOf(it *fsm.Item) resp.Value {
+	if it == nil {
 		return resp.Null()
 	}
-	tx.Set(a.Str(1), a.Str(2), deadline)
+	return resp.Bulk(it.Str)
+}
+
+func get(tx *fsm.Tx, a Args) resp.Value { return valueOf(tx.Get(a.Str(1))) }
+
+func getSet(tx *fsm.Tx, a Args) resp.Value {
+	old := valueOf(tx.Get(a.Str(1)))
+	tx.Set(a.Str(1), a.Str(2), fsm.NoDeadline)
+	return old
+}
+
+func getDel(tx *fsm.Tx, a Args) resp.Value {
+	old := valueOf(tx.Get(a.Str(1)))
+	tx.Delete(a.Str(1))
+	return old
+}
+
+func mget(tx *fsm.Tx, a Args) resp.Value {
+	list := make([]resp.Value, 0, len(a)-1)
+	for i := 1; i < len(a); i++ {
+		list = append(list, valueOf(tx.Get(a.Str(i))))
+	}
+	return resp.Array(list...)
+}
+
+func setPairs(tx *fsm.Tx, a Args) {
+	for i := 1; i < len(a); i += 2 {
+		tx.Set(a.Str(i), a.Str(i+1), fsm.NoDeadline)
+	}
+}
+
+func mset(tx *fsm.Tx, a Args) resp.Value {
+	if len(a)%2 == 0 {
+		return errArity("mset")
+	}
+	setPairs(tx, a)
 	return resp.OK()
+}
+
+func msetNX(tx *fsm.Tx, a Args) resp.Value {
+	if len(a)%2 == 0 {
+		return errArity("msetnx")
+	}
+	for i := 1; i < len(a); i += 2 {
+		if tx.Get(a.Str(i)) != nil {
+			return resp.Int(0)
+		}
+	}
+	setPairs(tx, a)
+	return resp.Int(1)
+}
+
+func strLen(tx *fsm.Tx, a Args) resp.Value {
+	if it := tx.Get(a.Str(1)); it != nil {
+		return resp.Int(int64(len(it.Str)))
+	}
+	return resp.Int(0)
+}
+
+func getRange(tx *fsm.Tx, a Args) resp.Value {
+	start, ok := a.Int(2)
+	if !ok {
+		return errNotInt()
+	}
+	end, ok := a.Int(3)
+	if !ok {
+		return errNotInt()
+	}
+	it := tx.Get(a.Str(1))
+	if it == nil {
+		return resp.Bulk("")
+	}
+	return resp.Bulk(slice(it.Str, start, end))
+}
+
+// slice returns s from start to end, both included and counted from the end of s where they are negative.
+func slice(s string, start, end int64) string {
+	n := int64(len(s))
+	if start < 0 && end < 0 && start > end {
+		return "" // even where both lie before the beginning and so would become 0
+	}
+	if start < 0 {
+		start = max(0, n+start)
+	}
+	if end < 0 {
+		end = max(0, n+end)
+	}
+	end = min(end, n-1)
+	if start > end {
+		return ""
+	}
+	return s[start : end+1]
+}
+
+func setRange(tx *fsm.Tx, a Args) resp.Value {
+	offset, ok := a.Int(2)
+	if !ok {
+		return errNotInt()
+	}
+	if offset < 0 {
+		return resp.Error("ERR offset is out of range")
+	}
+	key, piece := a.Str(1), a[3]
+	value, deadline := "", fsm.NoDeadline
+	if it := tx.Get(key); it != nil {
+		value, deadline = it.Str, it.Deadline
+	}
+	if len(piece) == 0 {
+		return resp.Int(int64(len(value)))
+	}
+	if offset > maxValue || int(offset)+len(piece) > maxValue {
+		return errValueSize()
+	}
+	grown := make([]byte, max(len(value), int(offset)+len(piece)))
+	copy(grown, value)
+	copy(grown[offset:], piece)
+	tx.Set(key, string(grown), deadline)
+	return resp.Int(int64(len(grown)))
+}
+
+func appendValue(tx *fsm.Tx, a Args) resp.Value {
+	key, piece := a.Str(1), a.Str(2)
+	it := tx.Get(key)
+	if it == nil {
+		tx.Set(key, piece, fsm.NoDeadline)
+		return resp.Int(int64(len(piece)))
+	}
+	if len(it.Str)+len(piece) > maxValue {
+		return errValueSize()
+	}
+	tx.Set(key, it.Str+piece, it.Deadline)
+	return resp.Int(int64(len(it.Str) + len(piece)))
 }

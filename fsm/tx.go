@@ -89,6 +89,7 @@ func (tx *Tx) Grant(old *Item, key, value string, deadline Clock) *Item {
 		it.Key = keep(key)
 	}
 	tx.m.put(tx.db, it)
+	tx.m.freed(tx.db, it.Key) // the new owner may be the one who waits for it
 	return it
 }
 
@@ -139,6 +140,9 @@ func (tx *Tx) Each(from string, f func(*Item) bool) {
 		return it.Deadline.passed(tx.m.clock) || f(it)
 	})
 }
+
+// Size returns how many items stand in the database, those that are due included: the places of At.
+func (tx *Tx) Size() int { return tx.m.Keys(tx.db) }
 
 // At returns the item at place i (0 is the first) in the order of keys, or nil if there are fewer. It may
 // be due.
