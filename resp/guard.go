@@ -47,7 +47,8 @@ type intake struct {
 	hot     int    // > 0: expect full reads
 	armed   bool   // the socket has a read deadline
 	opened  time.Time
-	watch   *watch
+	since   time.Time // when waiting for bytes began; zero until a deadline depends on it
+	watch   *watch    // a command is parked
 }
 
 // Read blocks until there is a batch to serve, and returns the ticket for it.
@@ -204,6 +205,7 @@ func (c *Conn) fill(scratch []byte) error {
 		c.heat(n, len(room))
 	}
 	if n > 0 {
+		in.since = time.Time{}
 		c.received.Add(uint64(n))
 		c.srv.counts.input.Add(uint64(n))
 		c.measure()
@@ -218,6 +220,7 @@ func (c *Conn) fill(scratch []byte) error {
 func (c *Conn) makeRoom() {
 	in := &c.in
 	ws := in.ws
+	// What moves is the beginning of one command, and it moves once: afterwards it is at the front.
 	if in.start > 0 {
 		ws.in = ws.in[:copy(ws.in, ws.in[in.start:])]
 		in.start = 0
@@ -246,15 +249,8 @@ func (c *Conn) heat(n, room int) {
 // armRead sets the read deadline that is due first, and none if none is: setting one costs as much as
 // parsing a few commands.
 func (c *Conn) armRead() {
-	in, limits := &c.in, &c.srv.limits
-	idle := time.Duration(c.srv.idle.Load())
-	if c.unhurried.Load() {
-		idle = 0
-	}
-	late := limits.PreAuthTimeout
-	if c.trusted.Load() {
-		late = 0
-	}
+	in := &c.in
+	idle, late := c.patience()
 	hot := in.hot > 0 && in.ws != nil
 	if idle == 0 && late == 0 && !hot {
 		if in.armed {
@@ -264,21 +260,36 @@ func (c *Conn) armRead() {
 		return
 	}
 	now := time.Now()
-	wait := time.Duration(1<<63 - 1)
-	if idle > 0 {
-		wait = idle
+	if in.since.IsZero() {
+		in.since = now
 	}
-	if late > 0 {
-		wait = min(wait, late-now.Sub(in.opened))
+	due := now.Add(hotWait)
+	if !hot {
+		due = now.Add(1 << 62)
 	}
-	if hot {
-		wait = min(wait, hotWait)
+	if end := in.since.Add(idle); idle > 0 && end.Before(due) {
+		due = end
+	}
+	if end := in.opened.Add(late); late > 0 && end.Before(due) {
+		due = end
 	}
 	in.armed = true
-	_ = c.sock.SetReadDeadline(now.Add(wait))
+	_ = c.sock.SetReadDeadline(due)
 }
 
-// readError tells what a failed read means: nil when the connection was merely hot and is not any more.
+// patience returns the two waits that end a connection, 0 for one that does not apply.
+func (c *Conn) patience() (idle, late time.Duration) {
+	if !c.unhurried.Load() {
+		idle = time.Duration(c.srv.idle.Load())
+	}
+	if !c.trusted.Load() {
+		late = c.srv.limits.PreAuthTimeout
+	}
+	return idle, late
+}
+
+// readError tells what a failed read means. The deadline may have been that of a hot connection, which
+// only cools, or of a timeout that does not apply any more: then it returns nil and the read is repeated.
 func (c *Conn) readError(err error) error {
 	if err == nil {
 		return nil // a reader may return nothing; ask again
@@ -287,20 +298,21 @@ func (c *Conn) readError(err error) error {
 		return err
 	}
 	in := &c.in
-	if late := c.srv.limits.PreAuthTimeout; late > 0 && !c.trusted.Load() && time.Since(in.opened) >= late {
+	idle, late := c.patience()
+	switch {
+	case late > 0 && time.Since(in.opened) >= late:
 		c.srv.counts.refuse(authTooLate)
 		return err
+	case idle > 0 && time.Since(in.since) >= idle:
+		c.srv.counts.refuse(idleTooLong)
+		return err
 	}
-	if in.hot > 0 {
-		in.hot = 0
-		if in.ws != nil {
-			c.shrink()
-			c.measure()
-		}
-		return nil
+	in.hot = 0
+	if in.ws != nil {
+		c.shrink()
+		c.measure()
 	}
-	c.srv.counts.refuse(idleTooLong)
-	return err
+	return nil
 }
 
 // end is the one place where a connection ends; it returns what Read returns.

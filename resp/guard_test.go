@@ -17,13 +17,12 @@ import (
 type chunks struct {
 	net.Conn
 	left    []string
+	most    int // bytes a read, 0 for any number
 	written strings.Builder
-	reads   int
 	closed  bool
 }
 
 func (s *chunks) Read(p []byte) (int, error) {
-	s.reads++
 	for len(s.left) > 0 && s.left[0] == "" {
 		s.left = s.left[1:]
 	}
@@ -32,6 +31,9 @@ func (s *chunks) Read(p []byte) (int, error) {
 	}
 	if len(s.left) == 0 {
 		return 0, io.EOF
+	}
+	if s.most > 0 {
+		p = p[:min(len(p), s.most)]
 	}
 	n := copy(p, s.left[0])
 	s.left[0] = s.left[0][n:]
@@ -56,12 +58,13 @@ func feed(t testing.TB, limits Limits, trusted bool, left []string) (*scripted, 
 			}
 		}
 	}
-	return h, run(t, h, limits, left)
+	sock := &chunks{left: left}
+	run(t, h, limits, sock)
+	return h, sock
 }
 
 // run does what redcon would.
-func run(t testing.TB, h Handler, limits Limits, left []string) *chunks {
-	sock := &chunks{left: left}
+func run(t testing.TB, h Handler, limits Limits, sock *chunks) {
 	s := NewServer(h, limits, nil)
 	g := &guard{Conn: sock, c: newConn(s, socket{Conn: sock, raw: sock})}
 	s.counts.active.Add(1)
@@ -82,7 +85,6 @@ func run(t testing.TB, h Handler, limits Limits, left []string) *chunks {
 	if n := s.counts.refused[panicked].Load(); n != 0 {
 		t.Fatal("panicked")
 	}
-	return sock
 }
 
 // checkBounds asserts that nothing above the limits reaches a handler.
@@ -242,21 +244,20 @@ func TestGuardCost(t *testing.T) {
 			cost := func(n int) time.Duration {
 				in := tt.input(n)
 				best := time.Hour
-				for range 3 {
-					var pieces []string
-					for rest := in; rest != ""; {
-						k := min(tt.piece, len(rest))
-						pieces, rest = append(pieces, rest[:k]), rest[k:]
-					}
+				for range 5 {
 					begin := time.Now()
-					run(t, &quick{func(*Conn, []Command) {}}, limits, pieces)
+					run(t, &quick{func(*Conn, []Command) {}}, limits, &chunks{left: []string{in}, most: tt.piece})
 					best = min(best, time.Since(begin))
 				}
 				return best
 			}
-			small, big := cost(1), cost(4)
-			if ratio := float64(big) / float64(small); ratio > 9 && big > 5*time.Millisecond {
-				t.Errorf("4 times the input costs %.1f times as much (%v, %v)", ratio, small, big)
+			// The machine may be busy with something else, so one good try of several is enough.
+			ratio := 16.0
+			for try := 0; try < 5 && ratio > 8; try++ {
+				ratio = min(ratio, float64(cost(4))/float64(cost(1)))
+			}
+			if ratio > 8 {
+				t.Errorf("4 times the input costs %.1f times as much", ratio)
 			}
 		})
 	}

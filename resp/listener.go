@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"time"
@@ -58,6 +59,7 @@ func (l *listener) admit() (net.Conn, error) {
 			continue
 		}
 		pause = firstPause
+		// Counted from here on, handshake included: a peer that never finishes one holds a slot too.
 		l.s.counts.accepted.Add(1)
 		if l.s.counts.active.Add(1) > l.s.maxClients.Load() {
 			answer := Error(refusals[tooManyClients].text)
@@ -142,10 +144,11 @@ func (l *tlsListener) run() {
 }
 
 func (l *tlsListener) handshake(raw net.Conn) {
-	ctx, cancel := context.WithTimeout(l.s.life, l.s.limits.TLSHandshake)
+	// The context closes raw when its time is up, or when the server closes.
+	ctx, cancel := context.WithTimeout(l.s.life, l.s.limits.TLSHandshakeTimeout)
 	defer cancel()
 	conn := tls.Server(raw, l.config)
-	if err := conn.HandshakeContext(ctx); err != nil {
+	if err := shakeHands(ctx, conn); err != nil {
 		l.s.counts.refuse(badHandshake)
 		l.s.log.Debug("TLS handshake failed", "client", raw.RemoteAddr().String(), "error", err)
 		_ = raw.Close()
@@ -162,4 +165,15 @@ func (l *tlsListener) handshake(raw net.Conn) {
 		_ = raw.Close()
 		l.s.forget()
 	}
+}
+
+// shakeHands turns a panic into an error: the certificates are the peer's, and callbacks of the
+// configuration look at them.
+func shakeHands(ctx context.Context, conn *tls.Conn) (err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			err = fmt.Errorf("panic in handshake: %v", e)
+		}
+	}()
+	return conn.HandshakeContext(ctx)
 }

@@ -185,7 +185,7 @@ func (c *Conn) armWrite() {
 func (c *Conn) drop(why reason) {
 	if !c.dead.Load() {
 		c.srv.counts.refuse(why)
-		c.srv.log.Debug("connection dropped", "client", c.remote, "reason", refusals[why].name)
+		c.srv.log.Info("connection dropped", "client", c.remote, "reason", refusals[why].name)
 	}
 	c.Kill()
 }

@@ -80,7 +80,7 @@ func TestTLS(t *testing.T) {
 			state <- len(st.PeerCertificates)
 		}
 	}
-	_, addr, connect := startTLS(t, h, func(l *Limits) { l.TLSHandshake = 200 * time.Millisecond })
+	_, addr, connect := startTLS(t, h, func(l *Limits) { l.TLSHandshakeTimeout = 200 * time.Millisecond })
 	silent := dial(t, addr) // holds up nobody
 	conn := connect()
 	more := strings.Repeat(framed("ECHO", "x"), 3000)
@@ -107,7 +107,7 @@ func TestTLS(t *testing.T) {
 }
 
 func TestTLSRefusals(t *testing.T) {
-	s, addr, connect := startTLS(t, &scripted{}, func(l *Limits) { l.MaxClients = 1; l.TLSHandshake = time.Minute })
+	s, addr, connect := startTLS(t, &scripted{}, func(l *Limits) { l.MaxClients = 1; l.TLSHandshakeTimeout = time.Minute })
 	s.SetRefuse(func(net.Addr) (Value, bool) { return Error("DENIED"), true })
 	conn := connect()
 	expect(t, conn, "-DENIED\r\n")
