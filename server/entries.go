@@ -134,7 +134,7 @@ func limitSettings() []*setting {
 	return []*setting{
 		{name: "max-clients", redis: "maxclients", def: "10000", live: true,
 			help:  "Connections at one time.",
-			field: func(c *Config) value { return intValue[int]{&c.Limits.MaxClients, 1, math.MaxInt32} }},
+			field: func(c *Config) value { return intValue[int]{&c.Limits.MaxClients, 1, math.MaxUint32} }},
 		{name: "timeout", def: "0", live: true,
 			help:  "Close a connection that is idle for so many seconds; 0 never does.",
 			field: func(c *Config) value { return seconds(&c.Limits.IdleTimeout) }},
@@ -171,7 +171,8 @@ func limitSettings() []*setting {
 				return timeValue{at: &c.Limits.WriteTimeout, unit: time.Second, low: 10 * time.Millisecond, top: day}
 			}},
 		{name: "max-memory", redis: "maxmemory", def: "0",
-			help:  "Bytes that keys may take before writes get -OOM (nothing is ever evicted); 0 is half of the machine's memory.",
+			help: "Bytes that keys may take before writes get -OOM, for nothing is ever evicted; " +
+				"0 is half of the machine's memory.",
 			field: func(c *Config) value { return sizeValue{&c.Limits.MaxMemory, 0, unlimited} }},
 	}
 }

@@ -29,11 +29,15 @@ type flagGroup struct {
 // as pflag has it, the "no" of that line would be taken for the configuration file.
 type flagWords struct {
 	setting *setting
+	table   *table
 	words   []string
 }
 
-// Set adds one.
+// Set adds one. The name of a flag in its place says that it was left out.
 func (f *flagWords) Set(text string) error {
+	if name, dashes := strings.CutPrefix(text, "--"); dashes && f.table.find(name) != nil {
+		return fmt.Errorf("the value is missing, %s follows", text)
+	}
 	f.words = append(f.words, text)
 	return nil
 }
@@ -51,7 +55,7 @@ func newFlags(t *table) *flags {
 		set := pflag.NewFlagSet(g.title, pflag.ContinueOnError)
 		set.SortFlags = false
 		for _, s := range g.settings {
-			words := &flagWords{setting: s}
+			words := &flagWords{setting: s, table: t}
 			f.all = append(f.all, words)
 			set.Var(words, s.name, s.help)
 			if s.redis != "" {

@@ -20,8 +20,9 @@ const protectedText = "DENIED lockd is running in protected mode because protect
 	"from the outside."
 
 // Refusal tells whether a connection from remote is to be refused, and the text of the error reply to give
-// it before it is closed (for resp.Error, which adds the dash and the line end). The address that the peer comes from counts, not the one that the node listens on: a container's
-// port map makes "listens beyond loopback" true of nearly every node.
+// it before it is closed (for resp.Error, which adds the dash and the line end). The address that the peer
+// comes from counts, not the one that the node listens on: a container's port map makes "listens beyond
+// loopback" true of nearly every node.
 func Refusal(protected, hasPassword bool, remote net.Addr) (text string, refused bool) {
 	if !protected || hasPassword || local(remote) {
 		return "", false

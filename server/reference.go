@@ -9,7 +9,8 @@ import (
 )
 
 // strengthHelp says which source wins. It stands in help and reference alike.
-const strengthHelp = "A flag is stronger than an environment variable, that than the configuration file, and that than the default."
+const strengthHelp = "A flag is stronger than an environment variable, that than the configuration file,\n" +
+	"and that than the default."
 
 // WriteReference writes the configuration reference in Markdown.
 func WriteReference(w io.Writer) {

@@ -86,23 +86,25 @@ func (s *Settings) SetAll(changes ...Change) error {
 	s.change.Lock()
 	defer s.change.Unlock()
 	next := s.Config().clone()
+	if err := s.known(changes); err != nil || len(changes) == 0 {
+		return err
+	}
 	seen := map[*setting]bool{}
 	for _, c := range changes {
 		entry := s.table.find(c.Name)
-		if entry == nil {
-			if err := s.setForeign(c); err != nil {
-				return err
-			}
-			continue
-		}
-		err := setLive(next, entry, c.Value)
-		if seen[entry] {
+		var err error
+		switch {
+		case entry == nil:
+			err = s.setForeign(c)
+		case seen[entry]:
 			err = errors.New("duplicate parameter")
+		default:
+			err = setLive(next, entry, c.Value)
+			seen[entry] = true
 		}
 		if err != nil {
 			return setFailed(c.Name, err)
 		}
-		seen[entry] = true
 	}
 	if errs := check(next); len(errs) > 0 {
 		return setFailed(changes[0].Name, errs[0])
@@ -122,16 +124,24 @@ func setLive(c *Config, entry *setting, value string) error {
 	return entry.field(c).parse(value)
 }
 
+// known finds names that are none. Redis looks at all names before it looks at any value.
+func (s *Settings) known(changes []Change) error {
+	for _, c := range changes {
+		_, foreign := s.foreign[strings.ToLower(c.Name)]
+		if !foreign && s.table.find(c.Name) == nil {
+			return fmt.Errorf("Unknown option or number of arguments for CONFIG SET - '%s'", c.Name)
+		}
+	}
+	return nil
+}
+
 // setForeign answers a change to a word of Redis: it stands, or it cannot be had here.
 func (s *Settings) setForeign(c Change) error {
-	f, known := s.foreign[strings.ToLower(c.Name)]
-	switch {
-	case !known:
-		return fmt.Errorf("Unknown option or number of arguments for CONFIG SET - '%s'", c.Name)
-	case f.agrees([]string{c.Value}):
+	f := s.foreign[strings.ToLower(c.Name)]
+	if f.agrees([]string{c.Value}) {
 		return nil
 	}
-	return setFailed(c.Name, errors.New(f.why))
+	return errors.New(f.why)
 }
 
 // setFailed puts an error into Redis' words.

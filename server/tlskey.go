@@ -24,6 +24,12 @@ var (
 	errOldEncryption = errors.New("the key is encrypted in the old PEM form; convert it: openssl pkcs8 -topk8 -in KEY")
 )
 
+// The object identifiers of what is read here.
+const (
+	oidPBES2  = "1.2.840.113549.1.5.13"
+	oidPBKDF2 = "1.2.840.113549.1.5.12"
+)
+
 // maxKDFRounds keeps a key file from stopping the start for minutes.
 const maxKDFRounds = 50_000_000
 
@@ -86,6 +92,9 @@ func decryptPKCS8(der []byte, passphrase string) ([]byte, error) {
 		return nil, fmt.Errorf("the key's encryption is none that lockd knows (PBES2 with PBKDF2 and AES): %w", err)
 	}
 	params := key.Algorithm.Params
+	if key.Algorithm.ID.String() != oidPBES2 || params.KDF.ID.String() != oidPBKDF2 {
+		return nil, errors.New("the key's encryption is none that lockd knows (PBES2 with PBKDF2 and AES)")
+	}
 	secret, err := stretch(passphrase, params)
 	if err != nil {
 		return nil, err

@@ -89,7 +89,7 @@ func (v choiceValue) parse(s string) error {
 		word = other
 	}
 	if !slices.Contains(v.words, word) {
-		return errors.New("argument must be one of the following: " + strings.Join(v.words, ", "))
+		return errors.New("argument(s) must be one of the following: " + strings.Join(v.words, ", "))
 	}
 	*v.at = word
 	return nil
