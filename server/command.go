@@ -24,6 +24,7 @@ import (
 type program struct {
 	environ        []string
 	stdout, stderr io.Writer
+	quiet          bool // stderr has heard already what went wrong
 	run            func(context.Context, *Config, *Settings, *slog.Logger, io.Writer) error
 }
 
@@ -44,6 +45,9 @@ func (p *program) execute(ctx context.Context, args []string) int {
 		return ExitOK
 	}
 	code := ExitCode(err)
+	if p.quiet {
+		return code
+	}
 	fmt.Fprintf(p.stderr, "lockd: %s\n", strings.ReplaceAll(err.Error(), "\n", "\nlockd: "))
 	if code == ExitUsage {
 		fmt.Fprintln(p.stderr, "Try: lockd --help")
@@ -110,15 +114,25 @@ func (p *program) serve(ctx context.Context, src Source) error {
 		log.Warn(warning)
 	}
 	settings.OnChange(func(c *Config) { log.SetLevel(c.Log.Level) })
-	if err = p.run(ctx, cfg, settings, log.Logger, p.stdout); err != nil {
-		log.Error("lockd stops", "error", err, "exit", ExitCode(err))
-	} else {
-		log.Info("stopped cleanly")
-	}
+	err = p.run(ctx, cfg, settings, log.Logger, p.stdout)
+	p.sayEnd(log, cfg.Log, err)
 	if errClose := log.Close(); err == nil {
 		err = errClose
 	}
 	return err
+}
+
+// sayEnd logs how the run ended. execute prints the error too, as a sentence for the person at the terminal;
+// the same stream must not say it twice, and a stream of JSON must stay one.
+func (p *program) sayEnd(log *Logging, cfg Log, err error) {
+	if err == nil {
+		log.Info("stopped cleanly")
+		return
+	}
+	if cfg.File != "" || cfg.Format == LogJSON {
+		log.Error("lockd stops", "error", err, "exit", ExitCode(err))
+		p.quiet = cfg.File == ""
+	}
 }
 
 // configCommand shows the settings, or the reference.

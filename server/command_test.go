@@ -76,6 +76,7 @@ func TestExitCodes(t *testing.T) {
 		{"failure", nil, ends(errors.New("broke")), ExitFailure, "lockd: broke"},
 		{"folder", nil, ends(fmt.Errorf("a: %w", WithExit(ExitDataDir, errors.New("b")))), ExitDataDir, "lockd: a: b"},
 		{"disk", nil, ends(WithExit(ExitIO, syscall.EIO)), ExitIO, "input/output error"},
+		{"failure, told in JSON", []string{"--log-format", "json"}, ends(errors.New("broke")), ExitFailure, `"error":"broke","exit":1`},
 		{"no such flag", []string{"--prt", "1"}, nil, ExitUsage, `unknown flag: --prt; did you mean "port"?`},
 		{"flag without value", []string{"--port"}, nil, ExitUsage, "flag needs an argument: --port"},
 		{"wrong value", []string{"--port", "99999"}, nil, ExitUsage, `--port: port "99999": argument must be between`},
@@ -91,6 +92,9 @@ func TestExitCodes(t *testing.T) {
 			code, _, stderr := call(t, nil, c.run, c.args...)
 			if code != c.code || !strings.Contains(stderr, c.says) {
 				t.Errorf("exit code %d, want %d; says %q, want %q", code, c.code, stderr, c.says)
+			}
+			if strings.Count(stderr, "broke") > 1 {
+				t.Errorf("says it twice: %q", stderr)
 			}
 			if strings.Contains(stderr, "Try: lockd --help") != (c.code == ExitUsage) {
 				t.Errorf("points to the help wrongly: %q", stderr)
