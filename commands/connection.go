@@ -10,10 +10,11 @@ func connectionCommands() []Command {
 		{
 			Name: "ping", Arity: -1, Flags: Fast | Immediate, Group: "connection", Since: "1.0.0",
 			Syntax: "[message]", Summary: "Ping the server.", Complexity: "O(1)", Local: ping,
+			Tips:       []string{"request_policy:all_shards", "response_policy:all_succeeded"},
 			Categories: []string{"connection"},
 		},
 		{
-			Name: "echo", Arity: 2, Flags: Fast | Immediate, Group: "connection", Since: "1.0.0",
+			Name: "echo", Arity: 2, Flags: Loading | Stale | Fast | Immediate, Group: "connection", Since: "1.0.0",
 			Syntax: "message", Summary: "Echo the given string.", Complexity: "O(1)", Local: echo,
 			Categories: []string{"connection"},
 		},
