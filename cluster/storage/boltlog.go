@@ -4,6 +4,7 @@ package storage
 import (
 	"encoding/binary"
 	"errors"
+	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -52,6 +53,7 @@ func decodeBolt(value []byte) (e entry, ok bool) {
 		return e, false
 	}
 	var extensions []byte
+	var appended time.Time
 	for range head[0] & 0x0f {
 		switch string(m.bytes()) {
 		case "Index":
@@ -65,7 +67,9 @@ func decodeBolt(value []byte) (e entry, ok bool) {
 		case "Extensions":
 			extensions = m.bytes()
 		case "AppendedAt":
-			m.bytes()
+			if appended.UnmarshalBinary(m.bytes()) != nil {
+				return e, false
+			}
 		default:
 			return e, false
 		}

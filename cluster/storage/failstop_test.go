@@ -246,7 +246,7 @@ func TestOthersWaitForFail(t *testing.T) {
 }
 
 func TestClosedIsNoFailure(t *testing.T) {
-	s := mustOpen(t, testOptions(t, t.TempDir(), LogWAL))
+	s := mustOpen(t, testOptions(t, tempDir(t), LogWAL))
 	fill(t, s, 1, 10, 2, 10)
 	mustClose(t, s)
 	mustClose(t, s)
@@ -261,7 +261,7 @@ func TestClosedIsNoFailure(t *testing.T) {
 // TestRotationErrorStops: raft-wal logs an error of its background rotation and goes on.
 func TestRotationErrorStops(t *testing.T) {
 	var reason atomic.Value
-	o := testOptions(t, t.TempDir(), LogWAL)
+	o := testOptions(t, tempDir(t), LogWAL)
 	o.Fail = func(err error) { reason.Store(err) }
 	s := mustOpen(t, o)
 	if err := s.Stable.SetUint64([]byte("CurrentTerm"), 9); err != nil {

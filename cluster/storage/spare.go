@@ -5,6 +5,7 @@ package storage
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,11 +13,13 @@ import (
 )
 
 const (
-	spareName = "spare.tmp" // not ending in .wal, so raft-wal does not look at it
-	zeroStep  = 1 << 20
+	spareSuffix = ".spare" // not .wal, so raft-wal does not look at it
+	zeroStep    = 1 << 20
 )
 
-// spare makes one file ahead of need.
+// spare makes one file ahead of need. A file belongs to the goroutine until it is complete and in
+// ready, then to whoever swaps it out; its name is used once, so that a file in use is never reached by
+// its old name.
 type spare struct {
 	dir   string
 	size  int64
@@ -24,19 +27,18 @@ type spare struct {
 	wake  chan struct{}
 	free  func() (uint64, bool)
 	gate  *gate
+	count int // of names, used by the goroutine only
 }
 
 func newSpare(dir string, size int64, free func() (uint64, bool), g *gate) *spare {
 	return &spare{dir: dir, size: size, free: free, gate: g, wake: make(chan struct{}, 1)}
 }
 
-func (s *spare) path() string { return filepath.Join(s.dir, spareName) }
-
 // run is the goroutine: it makes a spare at start and whenever one was taken.
 func (s *spare) run(stop <-chan struct{}) {
 	defer s.drop()
 	for {
-		if bytes, ok := s.free(); ok && bytes > 4*uint64(s.size) {
+		if bytes, ok := s.free(); ok && bytes > 4*uint64(s.size) && s.ready.Load() == nil {
 			if err := s.make(stop); brokenDisk(err) {
 				_ = s.gate.trip(err)
 			}
@@ -50,13 +52,15 @@ func (s *spare) run(stop <-chan struct{}) {
 }
 
 func (s *spare) make(stop <-chan struct{}) error {
-	f, err := os.OpenFile(s.path(), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	s.count++
+	path := filepath.Join(s.dir, fmt.Sprint(s.count)+spareSuffix)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
 	}
 	err = zeroFill(f, s.size, stop)
 	if err != nil {
-		return errors.Join(err, f.Close(), os.Remove(s.path()))
+		return errors.Join(err, f.Close(), os.Remove(path))
 	}
 	s.ready.Store(f)
 	return nil
@@ -89,20 +93,18 @@ func zeroFill(f *os.File, size int64, stop <-chan struct{}) error {
 
 // take gives the spare, if there is one, under the name it shall have.
 func (s *spare) take(path string) (*os.File, error) {
-	defer func() { // not before the rename: the next spare is written under the same name
-		select {
-		case s.wake <- struct{}{}:
-		default:
-		}
-	}()
 	f := s.ready.Swap(nil)
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
 	if f == nil {
 		return nil, nil
 	}
 	if exists(path) {
 		return nil, errors.Join(fs.ErrExist, f.Close())
 	}
-	if err := os.Rename(s.path(), path); err != nil {
+	if err := os.Rename(f.Name(), path); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
@@ -112,6 +114,6 @@ func (s *spare) take(path string) (*os.File, error) {
 func (s *spare) drop() {
 	if f := s.ready.Swap(nil); f != nil {
 		_ = f.Close()
-		_ = os.Remove(s.path())
+		_ = os.Remove(f.Name())
 	}
 }

@@ -98,7 +98,7 @@ func wantRange(t testing.TB, s *Store, first, last uint64) {
 func TestOpenWriteReopen(t *testing.T) {
 	for _, kind := range []string{LogWAL, LogBolt} {
 		t.Run(kind, func(t *testing.T) {
-			o := testOptions(t, filepath.Join(t.TempDir(), "a", "data"), kind)
+			o := testOptions(t, filepath.Join(tempDir(t), "a", "data"), kind)
 			s := mustOpen(t, o)
 			disk := s.DiskID()
 			fill(t, s, 1, 2000, 7, 100)
@@ -147,7 +147,7 @@ func wantSnapshot(t testing.TB, s *Store, index, term uint64) {
 
 func TestNotFoundIsNoFailure(t *testing.T) {
 	for _, kind := range []string{LogWAL, LogBolt, LogMemory} {
-		s := mustOpen(t, testOptions(t, t.TempDir(), kind))
+		s := mustOpen(t, testOptions(t, tempDir(t), kind))
 		var e raft.Log
 		if err := s.Log.GetLog(5, &e); err != raft.ErrLogNotFound {
 			t.Errorf("%s: GetLog gives %v", kind, err)
@@ -166,7 +166,7 @@ func TestNotFoundIsNoFailure(t *testing.T) {
 
 func TestMonotonicIsForwarded(t *testing.T) {
 	for kind, want := range map[string]bool{LogWAL: true, LogBolt: false, LogMemory: false} {
-		s := mustOpen(t, testOptions(t, t.TempDir(), kind))
+		s := mustOpen(t, testOptions(t, tempDir(t), kind))
 		cache, err := raft.NewLogCache(128, s.Log)
 		if err != nil {
 			t.Fatal(err)
@@ -178,7 +178,7 @@ func TestMonotonicIsForwarded(t *testing.T) {
 }
 
 func TestMemoryForgets(t *testing.T) {
-	o := testOptions(t, t.TempDir(), LogMemory)
+	o := testOptions(t, tempDir(t), LogMemory)
 	s := mustOpen(t, o)
 	disk := s.DiskID()
 	fill(t, s, 1, 10, 1, 10)
@@ -203,7 +203,7 @@ func TestMemoryForgets(t *testing.T) {
 }
 
 func TestOpenRefusals(t *testing.T) {
-	o := testOptions(t, t.TempDir(), LogWAL)
+	o := testOptions(t, tempDir(t), LogWAL)
 	o.NodeID = "n1"
 	mustClose(t, mustOpen(t, o))
 	refused := func(part string, change func(*Options)) {
@@ -237,4 +237,15 @@ func TestOpenRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused("is missing", func(*Options) {})
+}
+
+// tempDir is in memory where there is such a place: these tests open thousands of folders, and whether
+// an fsync reaches a disk is not what they test.
+func tempDir(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "lockd-storage")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }

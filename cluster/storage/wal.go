@@ -95,7 +95,7 @@ func removeUnlisted(dir string, state types.PersistentState) error {
 	removed := false
 	for _, e := range entries {
 		stray := strings.HasSuffix(e.Name(), ".wal") && !listed[e.Name()]
-		if !stray && e.Name() != spareName {
+		if !stray && !strings.HasSuffix(e.Name(), spareSuffix) {
 			continue
 		}
 		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
