@@ -12,6 +12,7 @@ package resp
 import (
 	"bytes"
 	"math"
+	"strconv"
 )
 
 // span is where a word lies, counted from the first byte of its command.
@@ -204,31 +205,12 @@ func shortNumber(b []byte) (value, size int, ok bool) {
 }
 
 // number reads a whole decimal 64 bit number as Redis' string2ll does: no blanks, no plus, no leading
-// zero, no "-0".
+// zero, no "-0". There is but one way to write a number, so whatever is not written back the same is none.
 func number(b []byte) (int, bool) {
-	if len(b) == 1 && b[0] == '0' {
-		return 0, true
-	}
-	digits := b
-	negative := len(b) > 0 && b[0] == '-'
-	if negative {
-		digits = b[1:]
-	}
-	if len(digits) == 0 || len(digits) > 19 || digits[0] == '0' {
+	var again [20]byte
+	if len(b) > len(again) {
 		return 0, false
 	}
-	var value uint64
-	for _, c := range digits {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		value = value*10 + uint64(c-'0')
-	}
-	switch {
-	case negative && value <= 1<<63:
-		return int(-value), true
-	case !negative && value <= math.MaxInt64:
-		return int(value), true
-	}
-	return 0, false
+	n, err := strconv.ParseInt(string(b), 10, 64)
+	return int(n), err == nil && bytes.Equal(strconv.AppendInt(again[:0], n, 10), b)
 }
