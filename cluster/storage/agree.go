@@ -1,6 +1,6 @@
-// What the parts of the folder say about each other. Each part is checked by itself before; here the
-// cases are found in which a whole file went missing or was replaced by an older one, which no checksum
-// can tell, and the one gap that a crash of raft itself leaves is closed.
+// What the parts of the folder say about each other. Each part is checked by itself before; here
+// the cases are found in which a whole file went missing or was replaced by an older one, which no
+// checksum can tell, and the one gap that a crash of raft itself leaves is closed.
 package storage
 
 import (
@@ -40,11 +40,16 @@ func (s *Store) agree(stable *guardedStable, snap *raft.SnapshotMeta, log *guard
 	if tail.last >= at.Index {
 		return nil
 	}
-	// raft keeps a received snapshot before it empties the log (raft.go, installSnapshot). A crash in
-	// between leaves a log that ends before the snapshot; raft would then append behind the snapshot,
-	// which raft-wal refuses as a gap, at each start anew. All these entries are in the snapshot.
+	// raft keeps a received snapshot before it empties the log (raft.go, installSnapshot). A crash
+	// in between leaves a log that ends before the snapshot; raft would then append behind the
+	// snapshot, which raft-wal refuses as a gap, at each start anew. All these entries are in the
+	// snapshot.
 	s.opts.Log.Info("the log ends before the newest snapshot: emptying it",
 		"last", tail.last, "snapshot", at.Index)
+	s.folder.id.Clean = nil // it will not be true any more, and a crash may come before Open ends
+	if err := s.folder.save(); err != nil {
+		return err
+	}
 	if err := log.DeleteRange(tail.first, tail.last); err != nil {
 		return fmt.Errorf("emptying the log before the snapshot: %w", err)
 	}

@@ -1,4 +1,5 @@
-// The figures that the design rests on: the scan at start, an append, and an append beside a snapshot.
+// The figures that the design rests on: the scan at start, an append, and an append beside a
+// snapshot.
 package storage
 
 import (

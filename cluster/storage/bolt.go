@@ -12,14 +12,15 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// boltWait bounds the wait for bolt's own lock. The folder's lock is ours by then, so only a foreign
-// tool can hold it; without a bound bbolt waits for ever.
+// boltWait bounds the wait for bolt's own lock. The folder's lock is ours by then, so only a
+// foreign tool can hold it; without a bound bbolt waits for ever.
 const boltWait = time.Second
 
 func (s *Store) openStable() (*guardedStable, error) {
 	path := s.folder.path("raft", "stable.db")
-	// The free list is synced here, unlike in the log: the file is tiny, and bbolt rebuilds an unsynced
-	// list in a goroutine whose panic on a damaged page nobody could catch (db.go, freepages).
+	// The free list is synced here, unlike in the log: the file is tiny, and bbolt rebuilds an
+	// unsynced list in a goroutine whose panic on a damaged page nobody could catch (db.go,
+	// freepages).
 	none := &chain{meter: &meter{}}
 	db, err := s.openBoltFile(path, none, bbolt.Options{FreelistType: bbolt.FreelistMapType, Timeout: boltWait})
 	if err != nil {
@@ -44,8 +45,8 @@ func (s *Store) openBolt() (*guardedLog, span, error) {
 	return log, c.span, nil
 }
 
-// openBoltFile opens a bolt file, or makes it. A new one is made under another name and renamed, because
-// bbolt cannot open what a crash in the middle of its first write leaves.
+// openBoltFile opens a bolt file, or makes it. A new one is made under another name and renamed,
+// because bbolt cannot open what a crash in the middle of its first write leaves.
 func (s *Store) openBoltFile(path string, c *chain, o bbolt.Options) (*raftboltdb.BoltStore, error) {
 	if !exists(path) {
 		if s.folder.id.Ready {

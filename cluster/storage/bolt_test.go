@@ -1,5 +1,5 @@
-// Bolt files: a flipped bit in term, vote or log is refused with a sentence, never with a panic, and
-// never changes what is read.
+// Bolt files: a flipped bit in term, vote or log is refused with a sentence, never with a panic,
+// and never changes what is read.
 package storage
 
 import (
@@ -13,7 +13,8 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// boltFolder makes a folder whose files have a history: freed pages, overflow pages, several levels.
+// boltFolder makes a folder whose files have a history: freed pages, overflow pages, several
+// levels.
 func boltFolder(t testing.TB) Options {
 	o := testOptions(t, filepath.Join(tempDir(t), "d"), LogBolt)
 	s := mustOpen(t, o)
@@ -52,7 +53,7 @@ func sameContent(s *Store) bool {
 
 func TestFlippedBoltFiles(t *testing.T) {
 	o := boltFolder(t)
-	for name, tries := range map[string]int{"stable.db": 1500, "log.db": 700} {
+	for name, tries := range map[string]int{"stable.db": 400, "log.db": 150} {
 		path := filepath.Join(o.Dir, "raft", name)
 		data, err := os.ReadFile(path)
 		if err != nil {

@@ -1,7 +1,8 @@
-// A check of a bolt file's structure before bbolt opens it. bbolt trusts its file: a damaged page makes
-// it panic, partly in goroutines of its own where nobody can catch that (db.go freepages, tx_check.go),
-// a damaged free list makes it write over live pages, and when the newest of the two meta pages is
-// damaged it goes back to the other one, which for term and vote means to forget the last vote.
+// A check of a bolt file's structure before bbolt opens it. bbolt trusts its file: a damaged page
+// makes it panic, partly in goroutines of its own where nobody can catch that (db.go freepages,
+// tx_check.go), a damaged free list makes it write over live pages, and when the newest of the two
+// meta pages is damaged it goes back to the other one, which for term and vote means to forget the
+// last vote.
 //
 // The format is that of bbolt's page.go, bucket.go and db.go, in the machine's byte order.
 package storage
@@ -55,7 +56,8 @@ type boltCheck struct {
 
 var errBolt = errors.New("its pages do not fit together")
 
-// checkBolt gives a CorruptError if the file's structure is damaged in any way, and shows what is in it.
+// checkBolt gives a CorruptError if the file's structure is damaged in any way, and shows what is
+// in it.
 func checkBolt(path string, visit func(bucket string, key, value []byte) error) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -80,8 +82,8 @@ func checkBolt(path string, visit func(bucket string, key, value []byte) error) 
 	return corrupt(path, "%v", err)
 }
 
-// readMeta wants both meta pages whole. A crash cannot damage one: what matters of it is in one sector,
-// and it is written only after all it refers to is synced.
+// readMeta wants both meta pages whole. A crash cannot damage one: what matters of it is in one
+// sector, and it is written only after all it refers to is synced.
 func (c *boltCheck) readMeta() error {
 	first, err := c.metaAt(0)
 	if err != nil {
@@ -181,8 +183,8 @@ func (c *boltCheck) tree(id uint64, from []byte, bucket string, depth int) error
 	return c.elements(p, from, bucket, depth)
 }
 
-// elements checks that keys rise, and that keys and values lie packed in the page as bbolt writes them
-// (node.go, write): that is what shows a damaged count or size, which would hide elements.
+// elements checks that keys rise, and that keys and values lie packed in the page as bbolt writes
+// them (node.go, write): that is what shows a damaged count or size, which would hide elements.
 func (c *boltCheck) elements(p boltPage, last []byte, bucket string, depth int) error {
 	packed := uint64(boltHead + p.count*boltElement)
 	if p.kind != pageBranch && p.kind != pageLeaf || packed > uint64(len(p.body)) {
@@ -192,7 +194,8 @@ func (c *boltCheck) elements(p boltPage, last []byte, bucket string, depth int) 
 	for i := range p.count {
 		at := boltHead + i*boltElement
 		e := p.body[at:]
-		// A branch has pos, ksize, page; a leaf has flags, pos, ksize, vsize; pos counts from the element.
+		// A branch has pos, ksize, page; a leaf has flags, pos, ksize, vsize; pos counts from the
+		// element.
 		pos, keySize, valueSize := order.Uint32(e), order.Uint32(e[4:]), uint32(0)
 		if p.kind == pageLeaf {
 			pos, keySize, valueSize = order.Uint32(e[4:]), order.Uint32(e[8:]), order.Uint32(e[12:])

@@ -15,8 +15,8 @@ const (
 	bucketConf = "conf"
 )
 
-// checkRaftBolt checks one of raft-boltdb's files: values of term and vote against their checksums, and
-// entries as a chain.
+// checkRaftBolt checks one of raft-boltdb's files: values of term and vote against their checksums,
+// and entries as a chain.
 func checkRaftBolt(path string, c *chain) error {
 	buckets := 0
 	err := checkBolt(path, func(bucket string, key, value []byte) error {
@@ -43,8 +43,8 @@ func checkRaftBolt(path string, c *chain) error {
 	return err
 }
 
-// decodeBolt reads a raft.Log as raft-boltdb writes it: a msgpack map of the struct's fields. Only the
-// forms that occur there are known; anything else is damage. raft-boltdb's own decoder makes 24
+// decodeBolt reads a raft.Log as raft-boltdb writes it: a msgpack map of the struct's fields. Only
+// the forms that occur there are known; anything else is damage. raft-boltdb's own decoder makes 24
 // allocations an entry, which for a million entries takes longer than everything else at start.
 func decodeBolt(value []byte) (e entry, ok bool) {
 	m := msgpack{rest: value}

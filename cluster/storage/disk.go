@@ -1,5 +1,5 @@
-// Free disk space, looked at each second by a goroutine of its own: statfs can hang on a sick disk, and
-// must then hang neither a command nor the watchdog.
+// Free disk space, looked at each second by a goroutine of its own: statfs can hang on a sick disk,
+// and must then hang neither a command nor the watchdog.
 package storage
 
 import (
@@ -17,7 +17,8 @@ type diskWatch struct {
 	free  atomic.Uint64
 }
 
-// look refreshes the figure. When statfs fails the last figure stands: a log write will tell better.
+// look refreshes the figure. When statfs fails the last figure stands: a log write will tell
+// better.
 func (d *diskWatch) look() {
 	var st unix.Statfs_t
 	if err := unix.Statfs(d.dir, &st); err == nil {
@@ -30,7 +31,8 @@ func (d *diskWatch) read() (free uint64, ok bool) {
 	return free, free >= d.floor
 }
 
-// housekeep is the goroutine's body: the free space each second, a new window of sync times each minute.
+// housekeep is the goroutine's body: the free space each second, a new window of sync times each
+// minute.
 func housekeep(d *diskWatch, h *histogram, stop <-chan struct{}) {
 	tick := time.NewTicker(diskTick)
 	defer tick.Stop()

@@ -1,6 +1,6 @@
-// The errors that this package gives to people. A storage error is read at night by somebody who has
-// to decide what to do with a machine, so each one names the file, says what is wrong with it in a
-// sentence, and says what can be done.
+// The errors that this package gives to people. A storage error is read at night by somebody who
+// has to decide what to do with a machine, so each one names the file, says what is wrong with it
+// in a sentence, and says what can be done.
 package storage
 
 import (
@@ -18,8 +18,8 @@ const ExitCode = 4
 // ErrClosed is what every store call answers after Store.Close.
 var ErrClosed = errors.New("storage: closed")
 
-// CorruptError says that data which was once safely written is damaged or missing. The node must not
-// start on it: raft would go on from what is left and forget what was acknowledged.
+// CorruptError says that data which was once safely written is damaged or missing. The node must
+// not start on it: raft would go on from what is left and forget what was acknowledged.
 type CorruptError struct {
 	File     string // the damaged file
 	Why      string // what is wrong with it
@@ -31,8 +31,8 @@ func (e *CorruptError) Error() string {
 	return fmt.Sprintf("%s is damaged: %s. %s", e.File, e.Why, e.WhatToDo)
 }
 
-// adviceRebuild is the usual way out: the data of a voter can be rebuilt from the others, and a copy
-// of the folder keeps the evidence.
+// adviceRebuild is the usual way out: the data of a voter can be rebuilt from the others, and a
+// copy of the folder keeps the evidence.
 const adviceRebuild = "lockd does not start on damaged data, because acknowledged locks could be lost. " +
 	"Check the disk; then either put this file back from a copy, or move the whole data folder away and " +
 	"let the node join again as a new member (a single node: restore a backup)"
@@ -78,8 +78,8 @@ func (e *StallError) Error() string {
 }
 
 // benign tells answers from failures: "not there" is what raft expects to hear. The stable store's
-// "not found" has no exported value that all stores share; raft compares the text (api.go, raft.go),
-// so the text is what must be recognised and must reach raft unchanged.
+// "not found" has no exported value that all stores share; raft compares the text (api.go,
+// raft.go), so the text is what must be recognised and must reach raft unchanged.
 func benign(err error) bool {
 	return err == nil || errors.Is(err, raft.ErrLogNotFound) || err.Error() == "not found"
 }

@@ -1,9 +1,9 @@
-// Fail-stop. After the first I/O error nothing the disk says can be believed: a failed fsync may drop
-// the dirty pages, and the next fsync then succeeds over a hole. raft itself goes on after such errors
-// (a leader steps down and may be elected again at once), so every call to a store passes this gate:
-// the first failure calls Options.Fail, once, and no call after it succeeds. A disk that hangs is the
-// same thing more slowly: raft's heartbeats go on while its main loop is stuck in a write, so nobody
-// would ever take over; the watchdog notices.
+// Fail-stop. After the first I/O error nothing the disk says can be believed: a failed fsync may
+// drop the dirty pages, and the next fsync then succeeds over a hole. raft itself goes on after
+// such errors (a leader steps down and may be elected again at once), so every call to a store
+// passes this gate: the first failure calls Options.Fail, once, and no call after it succeeds. A
+// disk that hangs is the same thing more slowly: raft's heartbeats go on while its main loop is
+// stuck in a write, so nobody would ever take over; the watchdog notices.
 package storage
 
 import (
@@ -17,8 +17,9 @@ import (
 const (
 	// watchTick is how often the watchdog looks.
 	watchTick = 100 * time.Millisecond
-	// watchCap bounds what one look may add to the age of a call. A process that was stopped (SIGSTOP,
-	// a suspended machine) sees one late tick, not the hours that passed; so it is not killed on resume.
+	// watchCap bounds what one look may add to the age of a call. A process that was stopped
+	// (SIGSTOP, a suspended machine) sees one late tick, not the hours that passed; so it is not
+	// killed on resume.
 	watchCap = 2 * watchTick
 )
 
@@ -44,8 +45,8 @@ func newGate(fail func(error), limit time.Duration) *gate {
 }
 
 // trip records the first reason, runs fail once, and gives back the error for raft. Calls that fail
-// while fail still runs wait for it: raft panics on some errors, and must not do so in the middle of
-// an orderly end.
+// while fail still runs wait for it: raft panics on some errors, and must not do so in the middle
+// of an orderly end.
 func (g *gate) trip(err error) error {
 	if g.closed.Load() {
 		return ErrClosed
@@ -62,8 +63,9 @@ func (g *gate) tripped() error {
 	return nil
 }
 
-// do runs one call through the gate. A panic counts as an error: bbolt panics on a damaged page, and
-// raft-wal's decoder on a damaged number; a read error of a memory-mapped file arrives as a fault.
+// do runs one call through the gate. A panic counts as an error: bbolt panics on a damaged page,
+// and raft-wal's decoder on a damaged number; a read error of a memory-mapped file arrives as a
+// fault.
 func (g *gate) do(name string, call func() error) (err error) {
 	place, err := g.enter(name)
 	if err != nil {

@@ -6,9 +6,10 @@
 //	raft/wal/        the log (raft-wal), or raft/log.db (bolt)
 //	raft/snapshots/  the snapshots
 //
-// lockd.json is written before anything else with ready=false and again with ready=true when all parts
-// exist. So a crash in the very first start leaves a folder that may be filled anew (nothing was ever
-// acknowledged from it), while a file that is missing from a ready folder was lost and is refused.
+// lockd.json is written before anything else with ready=false and again with ready=true when all
+// parts exist. So a crash in the very first start leaves a folder that may be filled anew (nothing
+// was ever acknowledged from it), while a file that is missing from a ready folder was lost and is
+// refused.
 package storage
 
 import (
@@ -40,8 +41,8 @@ type identity struct {
 	LogStore    string `json:"log_store"`
 	Ready       bool   `json:"ready"`
 	Incarnation uint64 `json:"incarnation"`
-	// Clean is there after an orderly Close: the log must then reach exactly so far. It is what tells
-	// a damaged last batch from a torn one, where there is no other way to know.
+	// Clean is there after an orderly Close: the log must then reach exactly so far. It is what
+	// tells a damaged last batch from a torn one, where there is no other way to know.
 	Clean *cleanEnd `json:"clean,omitempty"`
 }
 
@@ -130,8 +131,8 @@ func (f *folder) sayWho() error {
 	return nil
 }
 
-// identify reads lockd.json, or makes it, and raises the incarnation. The new incarnation is durable
-// before anything is done in its name: an origin's numbers must never be used by two runs.
+// identify reads lockd.json, or makes it, and raises the incarnation. The new incarnation is
+// durable before anything is done in its name: an origin's numbers must never be used by two runs.
 func (f *folder) identify(o *Options) error {
 	err := readSealed(f.path(identityName), &f.id)
 	switch {

@@ -1,5 +1,5 @@
-// The stores as raft sees them: each call passes the gate (failstop.go), and what is read is checked
-// before it is believed.
+// The stores as raft sees them: each call passes the gate (failstop.go), and what is read is
+// checked before it is believed.
 package storage
 
 import (
@@ -49,8 +49,9 @@ func (g *guardedLog) LastIndex() (index uint64, err error) {
 	return index, err
 }
 
-// GetLog checks what it reads. The start's scan has seen the whole log, but a disk may rot later, and
-// an entry read here is sent to followers, which would all stop at it; better that this node stops.
+// GetLog checks what it reads. The start's scan has seen the whole log, but a disk may rot later,
+// and an entry read here is sent to followers, which would all stop at it; better that this node
+// stops.
 func (g *guardedLog) GetLog(index uint64, out *raft.Log) error {
 	return g.gate.do("reading the log", func() error {
 		if err := g.inner.GetLog(index, out); err != nil {
@@ -106,8 +107,9 @@ func checkEntry(file string, index uint64, l *raft.Log, check func([]byte) error
 	return nil
 }
 
-// guardedStable is the store of term and vote. bolt has no checksum over its values, and a flipped bit
-// in the term or in the vote means two votes in one term; so each value carries one over key and value.
+// guardedStable is the store of term and vote. bolt has no checksum over its values, and a flipped
+// bit in the term or in the vote means two votes in one term; so each value carries one over key
+// and value.
 type guardedStable struct {
 	gate  *gate
 	inner raft.StableStore

@@ -1,5 +1,5 @@
-// How long the disk takes to sync, for INFO and for warnings. The write path pays a few atomic adds;
-// percentiles are computed only when somebody asks.
+// How long the disk takes to sync, for INFO and for warnings. The write path pays a few atomic
+// adds; percentiles are computed only when somebody asks.
 package storage
 
 import (
@@ -23,7 +23,8 @@ const (
 
 type histogram struct {
 	count, last atomic.Uint64
-	// current counts now, previous is the window before: asking right after a turn still sees enough.
+	// current counts now, previous is the window before: asking right after a turn still sees
+	// enough.
 	current, previous [histBuckets]atomic.Uint32
 }
 

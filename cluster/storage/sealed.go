@@ -1,7 +1,7 @@
-// Small files that are written whole: the folder's identity and the list of log segments. Each is JSON,
-// so that a person can read it, followed by a line with its checksum, so that a flipped bit is found;
-// each is replaced by rename after an fsync, and the folder is fsynced after that, so that a crash
-// leaves either the old or the new one.
+// Small files that are written whole: the folder's identity and the list of log segments. Each is
+// JSON, so that a person can read it, followed by a line with its checksum, so that a flipped bit
+// is found; each is replaced by rename after an fsync, and the folder is fsynced after that, so
+// that a crash leaves either the old or the new one.
 package storage
 
 import (

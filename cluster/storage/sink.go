@@ -1,7 +1,8 @@
-// Writing a snapshot beside a log. Left alone, the kernel collects tens of megabytes of a snapshot and
-// writes them out in one go, and a log sync that comes meanwhile waits for all of it (measured: 14-27 ms
-// beside 100 MB on a disk that syncs in 0.1 ms; several times that on a slow one). So the sink has each
-// megabyte written out before the next, and gives the log as much time in between as that took.
+// Writing a snapshot beside a log. Left alone, the kernel collects tens of megabytes of a snapshot
+// and writes them out in one go, and a log sync that comes meanwhile waits for all of it (measured:
+// 14-27 ms beside 100 MB on a disk that syncs in 0.1 ms; several times that on a slow one). So the
+// sink has each megabyte written out before the next, and gives the log as much time in between as
+// that took.
 package storage
 
 import (
@@ -118,8 +119,9 @@ func (k *sink) Cancel() error {
 	return k.store.failed("dropping a snapshot", err)
 }
 
-// clear removes what raft's sink leaves when its own end fails, as it does on a full disk: Cancel tries
-// to flush first and gives up when that fails (file_snapshot.go), so the disk would stay full.
+// clear removes what raft's sink leaves when its own end fails, as it does on a full disk: Cancel
+// tries to flush first and gives up when that fails (file_snapshot.go), so the disk would stay
+// full.
 func (k *sink) clear(err error) error {
 	return errors.Join(err, os.RemoveAll(k.tmp))
 }

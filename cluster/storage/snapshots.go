@@ -1,11 +1,11 @@
 // Snapshots, on raft's file store. raft itself tries the older snapshot when the newest is damaged
 // (api.go, restoreSnapshot); the log behind the newest may be gone by then, so acknowledged writes
-// would be missing, or the start ends in a panic. So the newest is checked here first, and a damaged
-// one refuses the start.
+// would be missing, or the start ends in a panic. So the newest is checked here first, and a
+// damaged one refuses the start.
 //
-// Errors at run time are of two kinds. A device that reports an I/O error is broken for the log too:
-// fail-stop. Anything else (a full disk, a file that rotted since) costs one snapshot and nothing that
-// was acknowledged: the log is whole, so it is said loudly and raft tries again later.
+// Errors at run time are of two kinds. A device that reports an I/O error is broken for the log
+// too: fail-stop. Anything else (a full disk, a file that rotted since) costs one snapshot and
+// nothing that was acknowledged: the log is whole, so it is said loudly and raft tries again later.
 package storage
 
 import (
@@ -43,8 +43,8 @@ type snapshotStore struct {
 
 var _ raft.SnapshotStore = (*snapshotStore)(nil)
 
-// openSnapshots checks what is there, removes what a crash left, and gives the newest snapshot's meta,
-// nil if there is none.
+// openSnapshots checks what is there, removes what a crash left, and gives the newest snapshot's
+// meta, nil if there is none.
 func openSnapshots(s *Store) (*snapshotStore, *raft.SnapshotMeta, error) {
 	dir := s.folder.path("raft", "snapshots")
 	if s.folder.id.Ready && !exists(dir) {
@@ -126,7 +126,8 @@ func readSnapMeta(path string, n snapName) (meta fileMeta, err error) {
 	if err != nil {
 		return meta, corrupt(path, "it cannot be read (%v)", err)
 	}
-	// The checksum is written after raft has put the snapshot in place; a crash in between leaves none.
+	// The checksum is written after raft has put the snapshot in place; a crash in between leaves
+	// none.
 	sum, err := os.ReadFile(filepath.Join(filepath.Dir(path), snapSealed))
 	if err == nil && !bytes.Equal(sum, checksumLine(text)) {
 		return meta, corrupt(path, "it does not match its checksum in %s", snapSealed)

@@ -1,6 +1,6 @@
-// A spare segment, written full of zeros in the background. Reserved space that was never written costs
-// the file system a journal entry whenever an append enters a new block: 160-190 µs for an append of
-// 4-16 KiB on the disk measured, against 100 µs into blocks that were written before.
+// A spare segment, written full of zeros in the background. Reserved space that was never written
+// costs the file system a journal entry whenever an append enters a new block: 160-190 µs for an
+// append of 4-16 KiB on the disk measured, against 100 µs into blocks that were written before.
 package storage
 
 import (
@@ -18,8 +18,8 @@ const (
 )
 
 // spare makes one file ahead of need. A file belongs to the goroutine until it is complete and in
-// ready, then to whoever swaps it out; its name is used once, so that a file in use is never reached by
-// its old name.
+// ready, then to whoever swaps it out; its name is used once, so that a file in use is never
+// reached by its old name.
 type spare struct {
 	dir   string
 	size  int64
@@ -68,7 +68,8 @@ func (s *spare) make(stop <-chan struct{}) error {
 
 var errStopped = errors.New("stopped")
 
-// zeroFill writes zeros, a step at a time so that the log's own syncs get their turn. stop may be nil.
+// zeroFill writes zeros, a step at a time so that the log's own syncs get their turn. stop may be
+// nil.
 func zeroFill(f *os.File, size int64, stop <-chan struct{}) error {
 	if err := reserve(f, size); err != nil {
 		return err

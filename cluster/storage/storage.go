@@ -1,5 +1,5 @@
-// Package storage is everything of lockd that touches the disk: the data folder, raft's log, its term
-// and vote, and its snapshots. It promises three things to the layers above:
+// Package storage is everything of lockd that touches the disk: the data folder, raft's log, its
+// term and vote, and its snapshots. It promises three things to the layers above:
 //
 //   - what a store call acknowledged is on the disk, or the process stops (failstop.go);
 //   - a folder that lost or damaged acknowledged data is refused at Open with a sentence that names the
@@ -29,19 +29,21 @@ const (
 	LogMemory = "memory" // nothing outlives the process: for tests and caches only
 )
 
-// retainSnapshots is how many snapshots are kept: the newest, and one more for a person to fall back on.
+// retainSnapshots is how many snapshots are kept: the newest, and one more for a person to fall
+// back on.
 const retainSnapshots = 2
 
 // Options say where and how to store.
 type Options struct {
 	// Dir is the data folder; it is created for this user alone.
 	Dir string
-	// NodeID is written into the folder; another node's folder is refused. Empty: what is there stands.
+	// NodeID is written into the folder; another node's folder is refused. Empty: what is there
+	// stands.
 	NodeID string
 	// LogStore is LogWAL (also when empty), LogBolt or LogMemory.
 	LogStore string
-	// MinFreeBytes is the low-water mark that Free compares with. It should be several times the size of
-	// a log segment, for that much is taken at once when one is full.
+	// MinFreeBytes is the low-water mark that Free compares with. It should be several times the
+	// size of a log segment, for that much is taken at once when one is full.
 	MinFreeBytes uint64
 	// StallLimit is the age of a store call at which the process is stopped; 0 is no limit.
 	StallLimit time.Duration
@@ -51,8 +53,8 @@ type Options struct {
 	SegmentSize int
 	// Check verifies the payload of a raft.LogCommand entry; nil is no check.
 	Check func(data []byte) error
-	// Fail is called once, with the first failure, before any call returns it. Nil logs the reason and
-	// exits with ExitCode. When it returns, all calls, those in progress too, give an error.
+	// Fail is called once, with the first failure, before any call returns it. Nil logs the reason
+	// and exits with ExitCode. When it returns, all calls, those in progress too, give an error.
 	Fail func(error)
 	// Log receives what is worth saying; nil is slog.Default.
 	Log *slog.Logger
@@ -78,8 +80,8 @@ type Store struct {
 	wait    sync.WaitGroup
 }
 
-// Open takes the folder, checks everything in it, and opens the stores. An error is for people; those
-// of type *CorruptError and *InUseError can be told apart.
+// Open takes the folder, checks everything in it, and opens the stores. An error is for people;
+// those of type *CorruptError and *InUseError can be told apart.
 func Open(o Options) (*Store, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -109,8 +111,8 @@ func Open(o Options) (*Store, error) {
 	return s, nil
 }
 
-// abandon undoes a half-done Open. The error that people must see comes alone: what fails after it is
-// its consequence.
+// abandon undoes a half-done Open. The error that people must see comes alone: what fails after it
+// is its consequence.
 func (s *Store) abandon(err error) error {
 	s.gate.closed.Store(true)
 	close(s.stop)
@@ -145,7 +147,8 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// Close closes the stores; raft must have been shut down before. After it every call gives ErrClosed.
+// Close closes the stores; raft must have been shut down before. After it every call gives
+// ErrClosed.
 func (s *Store) Close() error {
 	if s.gate.closed.Load() {
 		return nil
@@ -177,14 +180,15 @@ func (s *Store) closeStores() error {
 	return errors.Join(errs...)
 }
 
-// Free says how much disk is free, as of the last second, and whether that is above the low-water mark.
+// Free says how much disk is free, as of the last second, and whether that is above the low-water
+// mark.
 func (s *Store) Free() (bytes uint64, ok bool) { return s.disk.read() }
 
 // SyncTimes says how long syncs of the log took lately.
 func (s *Store) SyncTimes() SyncTimes { return s.times.read() }
 
-// DiskID is the random name that the folder got when it was made. A memory store has another at each
-// start, for it has forgotten its vote.
+// DiskID is the random name that the folder got when it was made. A memory store has another at
+// each start, for it has forgotten its vote.
 func (s *Store) DiskID() string { return s.folder.id.DiskID }
 
 // NodeID is the node that the folder belongs to, empty if nobody has said yet.
@@ -193,13 +197,15 @@ func (s *Store) NodeID() string { return s.folder.id.NodeID }
 // Incarnation is higher at each Open of the folder, durably.
 func (s *Store) Incarnation() uint64 { return s.folder.id.Incarnation }
 
-// LogBytes says how many bytes of log were written since Open, and about how many the log holds now.
+// LogBytes says how many bytes of log were written since Open, and about how many the log holds
+// now.
 func (s *Store) LogBytes() (written, live uint64) {
 	written, live, _ = s.meter.read(0)
 	return written, live
 }
 
-// LogBytesAfter says about how many bytes of log come after an entry, such as that of the last snapshot.
+// LogBytesAfter says about how many bytes of log come after an entry, such as that of the last
+// snapshot.
 func (s *Store) LogBytesAfter(index uint64) uint64 {
 	_, _, behind := s.meter.read(index)
 	return behind

@@ -239,8 +239,8 @@ func TestOpenRefusals(t *testing.T) {
 	refused("is missing", func(*Options) {})
 }
 
-// tempDir is in memory where there is such a place: these tests open thousands of folders, and whether
-// an fsync reaches a disk is not what they test.
+// tempDir is in memory where there is such a place: these tests open thousands of folders, and
+// whether an fsync reaches a disk is not what they test.
 func tempDir(t testing.TB) string {
 	dir, err := os.MkdirTemp("/dev/shm", "lockd-storage")
 	if err != nil {

@@ -14,8 +14,9 @@ import (
 	"github.com/hashicorp/raft-wal/types"
 )
 
-// defaultSegment is smaller than raft-wal's own 64 MiB: the first one is written full while the user
-// waits for the first start, and a segment is the least that cutting the log's head gives back.
+// defaultSegment is smaller than raft-wal's own 64 MiB: the first one is written full while the
+// user waits for the first start, and a segment is the least that cutting the log's head gives
+// back.
 const defaultSegment = 16 << 20
 
 func (s *Store) openWAL() (*guardedLog, span, error) {
@@ -80,9 +81,9 @@ func (s *Store) checkWAL(list *segmentList, size int) (span, error) {
 	return scan.span, removeUnlisted(list.dir, mended)
 }
 
-// removeUnlisted removes segments that are not in the list: removed ones whose file a crash left, and
-// new ones that a crash kept out of the list. raft-wal does the same after it has made its first file,
-// which may have the name of such a left-over.
+// removeUnlisted removes segments that are not in the list: removed ones whose file a crash left,
+// and new ones that a crash kept out of the list. raft-wal does the same after it has made its
+// first file, which may have the name of such a left-over.
 func removeUnlisted(dir string, state types.PersistentState) error {
 	listed := make(map[string]bool)
 	for _, info := range state.Segments {

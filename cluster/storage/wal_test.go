@@ -1,5 +1,6 @@
-// The log's files after crashes and damage: what a crash leaves is cut and all before it is there; what
-// no crash can leave is refused. Every byte is tried where that is affordable, random ones elsewhere.
+// The log's files after crashes and damage: what a crash leaves is cut and all before it is there;
+// what no crash can leave is refused. Every byte is tried where that is affordable, random ones
+// elsewhere.
 package storage
 
 import (
@@ -39,7 +40,8 @@ func crashed(t testing.TB, o Options, fillIt func(*Store)) string {
 	return dir
 }
 
-// settle waits for raft-wal's background work, for a copy made file by file is no picture of one moment.
+// settle waits for raft-wal's background work, for a copy made file by file is no picture of one
+// moment.
 func settle(t testing.TB, s *Store) {
 	t.Helper()
 	if err := s.Log.DeleteRange(1<<60, 1<<60); err != nil {
@@ -225,7 +227,8 @@ func TestLastBatchAfterCleanClose(t *testing.T) {
 	}
 }
 
-// TestSealedTail: a tail that is full, with no next segment yet, in each state that a crash can leave.
+// TestSealedTail: a tail that is full, with no next segment yet, in each state that a crash can
+// leave.
 func TestSealedTail(t *testing.T) {
 	o := testOptions(t, filepath.Join(tempDir(t), "d"), LogWAL)
 	s := mustOpen(t, o)
@@ -308,7 +311,8 @@ func TestLengthDamage(t *testing.T) {
 	}
 }
 
-// TestForgedBatch: a client's bytes that look like frames must not make a torn end look like damage.
+// TestForgedBatch: a client's bytes that look like frames must not make a torn end look like
+// damage.
 func TestForgedBatch(t *testing.T) {
 	o := testOptions(t, filepath.Join(tempDir(t), "d"), LogWAL)
 	forged := make([]byte, 0, 512)

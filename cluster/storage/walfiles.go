@@ -1,6 +1,7 @@
 // The files under raft-wal. Its own file layer makes them readable for everybody, syncs with fsync
-// where fdatasync suffices, and does not sync the folder when a tail that a crash left behind is opened
-// again, so that acknowledged entries could go with the file's name in a power cut (fs/fs.go, OpenWriter).
+// where fdatasync suffices, and does not sync the folder when a tail that a crash left behind is
+// opened again, so that acknowledged entries could go with the file's name in a power cut
+// (fs/fs.go, OpenWriter).
 package storage
 
 import (
@@ -15,7 +16,8 @@ import (
 	"github.com/hashicorp/raft-wal/types"
 )
 
-// walFiles implements raft-wal's types.VFS. raft-wal writes from one goroutine at a time, under its lock.
+// walFiles implements raft-wal's types.VFS. raft-wal writes from one goroutine at a time, under its
+// lock.
 type walFiles struct {
 	times *histogram
 	spare *spare
@@ -45,8 +47,8 @@ func (v *walFiles) ListDir(dir string) ([]string, error) {
 	return names, nil
 }
 
-// prepare makes a segment's file if there is none, with its space reserved so that an append does not
-// have to find any, and its name durable before the first entry is in it.
+// prepare makes a segment's file if there is none, with its space reserved so that an append does
+// not have to find any, and its name durable before the first entry is in it.
 func (v *walFiles) prepare(dir, name string, size int64) error {
 	path := filepath.Join(dir, name)
 	if exists(path) {
@@ -122,8 +124,8 @@ func (v *walFiles) OpenReader(dir, name string) (types.ReadableFile, error) {
 	return os.Open(filepath.Join(dir, name))
 }
 
-// OpenWriter opens the tail. What it holds was perhaps written by a process that died before it synced,
-// so it is made durable, with its name, before raft reads it as its log.
+// OpenWriter opens the tail. What it holds was perhaps written by a process that died before it
+// synced, so it is made durable, with its name, before raft reads it as its log.
 func (v *walFiles) OpenWriter(dir, name string) (types.WritableFile, error) {
 	f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR, 0)
 	if err != nil {

@@ -1,10 +1,11 @@
-// A reader of raft-wal's segment format (raft-wal README.md, "Segment Files"), for the check at start.
+// A reader of raft-wal's segment format (raft-wal README.md, "Segment Files"), for the check at
+// start.
 //
-// raft-wal's own recovery believes the disk: it walks the frame headers of the tail, takes the first
-// header that makes no sense for the end, and compares only the last batch with its checksum
-// (segment/writer.go, recoverTail and readThroughSegment). So one flipped bit in the length of an early
-// entry makes everything behind it vanish, acknowledged or not. This reader compares every batch, and
-// where one does not match, looks for batches behind it: a crash can tear only the last.
+// raft-wal's own recovery believes the disk: it walks the frame headers of the tail, takes the
+// first header that makes no sense for the end, and compares only the last batch with its checksum
+// (segment/writer.go, recoverTail and readThroughSegment). So one flipped bit in the length of an
+// early entry makes everything behind it vanish, acknowledged or not. This reader compares every
+// batch, and where one does not match, looks for batches behind it: a crash can tear only the last.
 package storage
 
 import (
@@ -41,8 +42,9 @@ const (
 	different         // the frames lead to a commit whose checksum is another
 )
 
-// readBatch reads the batch whose frames begin at from, and whose checksum begins at sumFrom: the two
-// differ for the first batch of a file, which includes the file's header. b's memory is used again.
+// readBatch reads the batch whose frames begin at from, and whose checksum begins at sumFrom: the
+// two differ for the first batch of a file, which includes the file's header. b's memory is used
+// again.
 func readBatch(buf []byte, from, sumFrom int, b *batch) verdict {
 	b.entries, b.index = b.entries[:0], frame{}
 	for at := from; at+frameHeader <= len(buf); {
@@ -80,12 +82,13 @@ func readBatch(buf []byte, from, sumFrom int, b *batch) verdict {
 // damaged batch's frames begin. last is the index of the last entry before it.
 //
 // Everything is tried that could be the start of a batch, since the damage may be in a header that
-// says where the next one is. An entry's payload can hold bytes that a client chose, but to look like a
-// batch it would have to hold a commit with the right checksum and the entry's own future index.
+// says where the next one is. An entry's payload can hold bytes that a client chose, but to look
+// like a batch it would have to hold a commit with the right checksum and the entry's own future
+// index.
 func laterBatch(buf []byte, from int, last uint64) bool {
 	var b batch
-	// Only one batch is ever on its way to the disk. If the frames of this one lead to its commit, and
-	// there is anything behind that, then this one was complete when that was written.
+	// Only one batch is ever on its way to the disk. If the frames of this one lead to its commit,
+	// and there is anything behind that, then this one was complete when that was written.
 	if readBatch(buf, from, from, &b) == different && len(bytes.TrimRight(buf[b.end:], "\x00")) > 0 {
 		return true
 	}
@@ -117,8 +120,9 @@ type entry struct {
 	size        int // of data and extensions
 }
 
-// decodeEntry reads raft-wal's BinaryCodec without copying. raft-wal's own decoder panics on a damaged
-// number (codec.go, varint: a negative length), so nothing is given to it that was not read here.
+// decodeEntry reads raft-wal's BinaryCodec without copying. raft-wal's own decoder panics on a
+// damaged number (codec.go, varint: a negative length), so nothing is given to it that was not read
+// here.
 func decodeEntry(payload []byte) (e entry, ok bool) {
 	rest := payload
 	number := func() (v uint64) {

@@ -1,6 +1,6 @@
-// The list of raft-wal's segments. raft-wal keeps it in a bolt file of its own, whose values have no
-// checksum, and whose loss makes it delete every segment as left over (wal.go, Open: toDelete). Here it
-// is a small sealed file, which can be checked before raft-wal believes it.
+// The list of raft-wal's segments. raft-wal keeps it in a bolt file of its own, whose values have
+// no checksum, and whose loss makes it delete every segment as left over (wal.go, Open: toDelete).
+// Here it is a small sealed file, which can be checked before raft-wal believes it.
 package storage
 
 import (
@@ -18,9 +18,9 @@ const segmentListName = "segments.json"
 type segmentList struct {
 	dir   string
 	files *walFiles
-	// failed is called with what goes wrong once the log is open. raft-wal begins a new segment in the
-	// background and only logs an error of that (wal.go, runRotate); the next append then complains that
-	// the segment is sealed, which tells nobody why.
+	// failed is called with what goes wrong once the log is open. raft-wal begins a new segment in
+	// the background and only logs an error of that (wal.go, runRotate); the next append then
+	// complains that the segment is sealed, which tells nobody why.
 	failed func(error) error
 }
 
@@ -28,7 +28,8 @@ var _ types.MetaStore = (*segmentList)(nil)
 
 func (l *segmentList) path() string { return filepath.Join(l.dir, segmentListName) }
 
-// Load gives the list, empty when there is none yet; whether there may be none, checkWAL has decided.
+// Load gives the list, empty when there is none yet; whether there may be none, checkWAL has
+// decided.
 func (l *segmentList) Load(string) (types.PersistentState, error) {
 	var state types.PersistentState
 	err := readSealed(l.path(), &state)
@@ -38,9 +39,10 @@ func (l *segmentList) Load(string) (types.PersistentState, error) {
 	return state, err
 }
 
-// CommitState replaces the list, durably. A new tail's file is made before it is listed. raft-wal would
-// make it after, and so must take a listed file that is missing for one that was not made yet, although
-// it may be one that was lost (README.md, Limitations); this way a missing file is always a lost one.
+// CommitState replaces the list, durably. A new tail's file is made before it is listed. raft-wal
+// would make it after, and so must take a listed file that is missing for one that was not made
+// yet, although it may be one that was lost (README.md, Limitations); this way a missing file is
+// always a lost one.
 func (l *segmentList) CommitState(state types.PersistentState) error {
 	err := l.commit(state)
 	if err != nil && l.failed != nil {

@@ -1,6 +1,6 @@
-// The check of raft-wal's files before raft-wal opens them. Every byte of the log is read once: each
-// batch against its checksum, each entry against Options.Check and its neighbours, each segment against
-// the list of segments.
+// The check of raft-wal's files before raft-wal opens them. Every byte of the log is read once:
+// each batch against its checksum, each entry against Options.Check and its neighbours, each
+// segment against the list of segments.
 //
 // It also repairs what a crash leaves and raft-wal does not cope with:
 //
@@ -45,8 +45,8 @@ type found struct {
 	damaged bool   // something else follows
 }
 
-// run checks all segments of the list, and gives the list that raft-wal is to open, which is another
-// one if a tail had to be replaced.
+// run checks all segments of the list, and gives the list that raft-wal is to open, which is
+// another one if a tail had to be replaced.
 func (w *walScan) run(state types.PersistentState, segmentSize int) (types.PersistentState, error) {
 	for i, info := range state.Segments {
 		if err := w.listed(state, i); err != nil {
@@ -131,7 +131,8 @@ func (w *walScan) segment(path string, buf []byte, info types.SegmentInfo) (foun
 	return f, nil
 }
 
-// entries checks the entries of the batch just read; before says how many came before it in this file.
+// entries checks the entries of the batch just read; before says how many came before it in this
+// file.
 func (w *walScan) entries(path string, buf []byte, info types.SegmentInfo, before int) error {
 	for i, place := range w.batch.entries {
 		w.offsets = binary.LittleEndian.AppendUint32(w.offsets, place.at-frameHeader)
@@ -206,8 +207,9 @@ func (w *walScan) isZero(b []byte) bool {
 	return true
 }
 
-// loadFile reads a file into memory that is given back at once, so that the size of a segment does not
-// stay in the process as heap. It reads rather than maps the file: a bad sector is then an error.
+// loadFile reads a file into memory that is given back at once, so that the size of a segment does
+// not stay in the process as heap. It reads rather than maps the file: a bad sector is then an
+// error.
 func loadFile(path string) (buf []byte, free func() error, err error) {
 	f, err := os.Open(path)
 	if err != nil {
