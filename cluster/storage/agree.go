@@ -9,7 +9,11 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-func (s *Store) agree(stable *guardedStable, snap *raft.SnapshotMeta, log *guardedLog, tail span) error {
+// agree refuses parts that do not belong together; snap is the newest snapshot, tail what the log
+// holds.
+func (s *Store) agree(
+	stable *guardedStable, snap *raft.SnapshotMeta, log *guardedLog, tail span,
+) error {
 	var at raft.SnapshotMeta
 	if snap != nil {
 		at = *snap

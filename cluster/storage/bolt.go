@@ -16,6 +16,7 @@ import (
 // foreign tool can hold it; without a bound bbolt waits for ever.
 const boltWait = time.Second
 
+// openStable opens the store of term and vote.
 func (s *Store) openStable() (*guardedStable, error) {
 	path := s.folder.path("raft", "stable.db")
 	// The free list is synced here, unlike in the log: the file is tiny, and bbolt rebuilds an
@@ -29,6 +30,7 @@ func (s *Store) openStable() (*guardedStable, error) {
 	return &guardedStable{gate: s.gate, inner: db, file: path}, nil
 }
 
+// openBolt opens the log, with what the check found in it.
 func (s *Store) openBolt() (*guardedLog, span, error) {
 	path := s.folder.path("raft", "log.db")
 	c := &chain{check: s.opts.Check, meter: s.meter}
@@ -67,6 +69,7 @@ func (s *Store) openBoltFile(path string, c *chain, o bbolt.Options) (*raftboltd
 	return db, nil
 }
 
+// createBolt makes an empty store at path, whole or not at all.
 func createBolt(path string, o bbolt.Options) error {
 	tmp := path + ".tmp"
 	if err := os.RemoveAll(tmp); err != nil {
@@ -85,6 +88,8 @@ func createBolt(path string, o bbolt.Options) error {
 	return syncDir(filepath.Dir(path))
 }
 
+// newBolt lets raft-boltdb open a file. It was checked; what bbolt minds nevertheless is still an
+// error for people and not a panic.
 func newBolt(path string, o bbolt.Options) (db *raftboltdb.BoltStore, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -95,8 +100,10 @@ func newBolt(path string, o bbolt.Options) (db *raftboltdb.BoltStore, err error)
 	if errors.Is(err, bbolt.ErrTimeout) {
 		return nil, fmt.Errorf("%s is open in another program: close that first", path)
 	}
-	if errors.Is(err, bbolt.ErrInvalid) || errors.Is(err, bbolt.ErrChecksum) || errors.Is(err, bbolt.ErrVersionMismatch) {
-		return nil, corrupt(path, "bolt cannot read it (%v)", err)
+	for _, bad := range []error{bbolt.ErrInvalid, bbolt.ErrChecksum, bbolt.ErrVersionMismatch} {
+		if errors.Is(err, bad) {
+			return nil, corrupt(path, "bolt cannot read it (%v)", err)
+		}
 	}
 	return db, err
 }

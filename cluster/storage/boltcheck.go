@@ -30,6 +30,7 @@ const (
 	isBucket     = 0x01
 )
 
+// boltMeta is what a meta page says; the one with the higher txid is in force.
 type boltMeta struct {
 	pageSize                int
 	root, free, pages, txid uint64
@@ -113,6 +114,8 @@ func (c *boltCheck) use(id uint64) error {
 	return nil
 }
 
+// metaAt reads a meta page. bbolt lets a checksum of zero pass (db.go, validate); nobody writes
+// one.
 func (c *boltCheck) metaAt(at int64) (m boltMeta, err error) {
 	b := make([]byte, boltHead+boltMetaSum+8)
 	if _, err := c.file.ReadAt(b, at); err != nil {

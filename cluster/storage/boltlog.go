@@ -84,6 +84,7 @@ type msgpack struct {
 	bad  bool
 }
 
+// take gives the next n bytes.
 func (m *msgpack) take(n uint64) []byte {
 	if n > uint64(len(m.rest)) {
 		m.bad = true

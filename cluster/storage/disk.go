@@ -11,6 +11,7 @@ import (
 
 const diskTick = time.Second
 
+// diskWatch remembers the last look, so that asking costs nothing on the way of a command.
 type diskWatch struct {
 	dir   string
 	floor uint64
@@ -26,6 +27,7 @@ func (d *diskWatch) look() {
 	}
 }
 
+// read gives the last figure, and whether it is at or above the low-water mark.
 func (d *diskWatch) read() (free uint64, ok bool) {
 	free = d.free.Load()
 	return free, free >= d.floor

@@ -35,6 +35,7 @@ type gate struct {
 	calls []openCall // calls in progress; a free place has an empty name
 }
 
+// openCall is a call that has not come back.
 type openCall struct {
 	name string
 	age  time.Duration
@@ -56,6 +57,7 @@ func (g *gate) trip(err error) error {
 	return g.tripped()
 }
 
+// tripped gives what every call answers after the first failure, nil before.
 func (g *gate) tripped() error {
 	if p := g.reason.Load(); p != nil {
 		return fmt.Errorf("storage has stopped: %w", *p)
@@ -81,6 +83,7 @@ func (g *gate) do(name string, call func() error) (err error) {
 	return call()
 }
 
+// enter takes a place among the calls in progress, or refuses.
 func (g *gate) enter(name string) (int, error) {
 	if g.closed.Load() {
 		return 0, ErrClosed
@@ -100,6 +103,7 @@ func (g *gate) enter(name string) (int, error) {
 	return len(g.calls) - 1, nil
 }
 
+// leave gives the place back and judges how the call ended.
 func (g *gate) leave(place int, name string, err error) error {
 	g.mu.Lock()
 	g.calls[place] = openCall{}

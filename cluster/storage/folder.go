@@ -58,6 +58,7 @@ type holder struct {
 	Address string    `json:"address,omitempty"`
 }
 
+// folder is a data folder that this process holds.
 type folder struct {
 	dir  string
 	lock *os.File
@@ -85,9 +86,13 @@ func openFolder(o *Options) (*folder, error) {
 	return f, nil
 }
 
+// unusable says in a sentence why the folder cannot be worked in.
 func unusable(dir string, err error) error {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return fmt.Errorf("data folder %s cannot be written by this user (%d): %w", dir, os.Getuid(), err)
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("data folder %s is on a full disk: free some space: %w", dir, err)
 	}
 	return fmt.Errorf("data folder %s cannot be used: %w", dir, err)
 }
@@ -117,6 +122,7 @@ func (f *folder) take() error {
 	return inUse
 }
 
+// sayWho is not synced: after a power cut nobody holds the folder anyway.
 func (f *folder) sayWho() error {
 	text, err := json.Marshal(f.who)
 	if err != nil {
@@ -151,6 +157,7 @@ func (f *folder) identify(o *Options) error {
 	return f.save()
 }
 
+// accept refuses a folder that is not what the options say it is, before anything in it is touched.
 func (f *folder) accept(o *Options) error {
 	id := &f.id
 	if id.Format != formatVersion {
@@ -185,6 +192,7 @@ func newDiskID() string {
 	return hex.EncodeToString(b[:])
 }
 
+// save makes the identity durable.
 func (f *folder) save() error {
 	if err := writeSealed(f.path(identityName), &f.id); err != nil {
 		return unusable(f.dir, err)

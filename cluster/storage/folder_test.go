@@ -151,7 +151,8 @@ func TestUnwritableFolder(t *testing.T) {
 	if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(testOptions(t, filepath.Join(dir, "d"), LogWAL)); err == nil || !strings.Contains(err.Error(), "cannot be written") {
+	_, err := Open(testOptions(t, filepath.Join(dir, "d"), LogWAL))
+	if err == nil || !strings.Contains(err.Error(), "cannot be written") {
 		t.Fatalf("Open gives %v", err)
 	}
 }

@@ -63,6 +63,8 @@ func (g *guardedLog) GetLog(index uint64, out *raft.Log) error {
 
 func (g *guardedLog) StoreLog(l *raft.Log) error { return g.StoreLogs([]*raft.Log{l}) }
 
+// StoreLogs returns when the entries are durable; raft counts this node's vote for them from then
+// on.
 func (g *guardedLog) StoreLogs(logs []*raft.Log) error {
 	begin := time.Now()
 	err := g.gate.do("writing the log", func() error { return g.inner.StoreLogs(logs) })
@@ -78,6 +80,8 @@ func (g *guardedLog) StoreLogs(logs []*raft.Log) error {
 	return nil
 }
 
+// DeleteRange removes from the head after a snapshot, or from the tail what another leader did not
+// have.
 func (g *guardedLog) DeleteRange(from, to uint64) error {
 	err := g.gate.do("cutting the log", func() error { return g.inner.DeleteRange(from, to) })
 	if err == nil {
@@ -120,6 +124,8 @@ var _ raft.StableStore = (*guardedStable)(nil)
 
 const sumSize = 4
 
+// sealValue appends the checksum. The key is in it, so that a damaged key does not make a value
+// vanish without trace.
 func sealValue(key, value []byte) []byte {
 	sum := crc32.Update(crc32.Checksum(key, castagnoli()), castagnoli(), value)
 	return binary.LittleEndian.AppendUint32(append([]byte(nil), value...), sum)

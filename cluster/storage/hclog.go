@@ -18,6 +18,7 @@ func NewHCLog(l *slog.Logger, name string) hclog.Logger {
 	return &hcLog{out: l, name: name}
 }
 
+// hcLog is immutable; With and Named give new ones, so it needs no lock.
 type hcLog struct {
 	out  *slog.Logger
 	name string
@@ -26,6 +27,7 @@ type hcLog struct {
 
 var _ hclog.Logger = (*hcLog)(nil)
 
+// slogLevel: slog has no trace, so it goes one step below debug.
 func slogLevel(l hclog.Level) slog.Level {
 	switch l {
 	case hclog.Trace:

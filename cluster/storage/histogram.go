@@ -21,6 +21,7 @@ const (
 	histWindow  = time.Minute
 )
 
+// histogram counts durations by their logarithm.
 type histogram struct {
 	count, last atomic.Uint64
 	// current counts now, previous is the window before: asking right after a turn still sees
@@ -47,6 +48,7 @@ func upperBound(b int) time.Duration {
 	return time.Duration(uint64(b%histParts+histParts+1)<<octave) * time.Microsecond
 }
 
+// add is called by whoever has just waited for the disk.
 func (h *histogram) add(d time.Duration) {
 	h.count.Add(1)
 	h.last.Store(uint64(d))
@@ -60,6 +62,7 @@ func (h *histogram) turn() {
 	}
 }
 
+// read sums both windows up.
 func (h *histogram) read() SyncTimes {
 	s := SyncTimes{Count: h.count.Load(), Last: time.Duration(h.last.Load())}
 	var counts [histBuckets]uint64

@@ -17,6 +17,7 @@ const (
 // mark says that the entries up to index make up total bytes, counted from an arbitrary zero.
 type mark struct{ index, total uint64 }
 
+// meter has a lock and not atomics: it is used once for each append, which costs an fsync.
 type meter struct {
 	mu      sync.Mutex
 	written uint64 // since Open
@@ -41,6 +42,7 @@ func (m *meter) add(index uint64, size int) {
 	m.mu.Unlock()
 }
 
+// count runs under the lock.
 func (m *meter) count(index uint64, size int) {
 	m.total += uint64(size) + entryOverhead
 	m.last = index
@@ -80,6 +82,7 @@ func (m *meter) remove(from, to uint64) {
 	m.marks = m.marks[:n]
 }
 
+// read gives the bytes written since Open, those in the log, and those behind an entry.
 func (m *meter) read(after uint64) (written, live, behind uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -17,6 +17,7 @@ import (
 // castagnoli is the polynomial with hardware support; raft-wal uses the same.
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
+// checksumLine is the last line of a sealed file.
 func checksumLine(body []byte) []byte {
 	return fmt.Appendf(nil, "crc32c %08x\n", crc32.Checksum(body, castagnoli()))
 }
@@ -47,6 +48,7 @@ func readSealed(path string, v any) error {
 	return nil
 }
 
+// replaceFile puts data at path so that a crash leaves the old file or the new one, never a part.
 func replaceFile(path string, data []byte) error {
 	tmp := path + ".tmp"
 	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
@@ -83,6 +85,7 @@ func makeDir(dir string) error {
 	return syncDir(filepath.Dir(filepath.Clean(dir)))
 }
 
+// exists says whether there is anything of that name, also if it cannot be opened.
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil

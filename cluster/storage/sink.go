@@ -35,6 +35,7 @@ type sink struct {
 
 var _ raft.SnapshotSink = (*sink)(nil)
 
+// newSink also closes the files to other users, for raft makes them readable to all.
 func newSink(s *snapshotStore, inner raft.SnapshotSink) (*sink, error) {
 	k := &sink{SnapshotSink: inner, store: s, begun: time.Now()}
 	k.tmp = filepath.Join(s.dir, inner.ID()+snapTmp)

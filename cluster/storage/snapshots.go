@@ -3,9 +3,11 @@
 // would be missing, or the start ends in a panic. So the newest is checked here first, and a
 // damaged one refuses the start.
 //
-// Errors at run time are of two kinds. A device that reports an I/O error is broken for the log
-// too: fail-stop. Anything else (a full disk, a file that rotted since) costs one snapshot and
-// nothing that was acknowledged: the log is whole, so it is said loudly and raft tries again later.
+// The watchdog does not time these calls: a snapshot may rightly take minutes, and where a disk
+// hangs the log's calls hang too. Errors at run time are of two kinds. A device that reports an I/O
+// error is broken for the log too: fail-stop. Anything else (a full disk, a file that rotted since)
+// costs one snapshot and nothing that was acknowledged: the log is whole, so it is said loudly and
+// raft tries again later.
 package storage
 
 import (
@@ -57,7 +59,8 @@ func openSnapshots(s *Store) (*snapshotStore, *raft.SnapshotMeta, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	inner, err := raft.NewFileSnapshotStoreWithLogger(filepath.Dir(dir), retainSnapshots, NewHCLog(s.opts.Log, "snapshot"))
+	inner, err := raft.NewFileSnapshotStoreWithLogger(filepath.Dir(dir), retainSnapshots,
+		NewHCLog(s.opts.Log, "snapshot"))
 	if err != nil {
 		return nil, nil, unusable(s.opts.Dir, err)
 	}
@@ -72,6 +75,8 @@ type snapName struct {
 	name              string
 }
 
+// checkSnapshots checks the newest whole and the others' meta data, which raft's List reads as
+// well.
 func checkSnapshots(dir string, log *slog.Logger) (*raft.SnapshotMeta, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -120,6 +125,7 @@ type fileMeta struct {
 	CRC []byte
 }
 
+// readSnapMeta reads meta.json, and holds it against its checksum and against the folder's name.
 func readSnapMeta(path string, n snapName) (meta fileMeta, err error) {
 	path = filepath.Join(path, snapMeta)
 	text, err := os.ReadFile(path)

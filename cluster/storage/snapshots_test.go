@@ -144,7 +144,9 @@ func (s sickSink) Write([]byte) (int, error) { return 0, s.err }
 func (s sickSink) Close() error              { return s.err }
 func (s sickSink) Cancel() error             { return s.err } // and leaves its folder, as raft's does
 
-func (s *sickSnapshots) Create(v raft.SnapshotVersion, index, term uint64, c raft.Configuration, ci uint64, tr raft.Transport) (raft.SnapshotSink, error) {
+func (s *sickSnapshots) Create(v raft.SnapshotVersion, index, term uint64, c raft.Configuration,
+	ci uint64, tr raft.Transport,
+) (raft.SnapshotSink, error) {
 	sink, err := s.SnapshotStore.Create(v, index, term, c, ci, tr)
 	return sickSink{sink, s.err}, err
 }
@@ -153,7 +155,10 @@ func TestSnapshotErrors(t *testing.T) {
 	for _, c := range []struct {
 		err  error
 		stop bool
-	}{{syscall.ENOSPC, false}, {syscall.EDQUOT, false}, {errors.New("FSM"), false}, {syscall.EIO, true}, {syscall.EROFS, true}} {
+	}{
+		{syscall.ENOSPC, false}, {syscall.EDQUOT, false}, {errors.New("FSM"), false},
+		{syscall.EIO, true}, {syscall.EROFS, true},
+	} {
 		for _, end := range []string{"write", "close", "cancel"} {
 			o := testOptions(t, tempDir(t), LogWAL)
 			var reason error

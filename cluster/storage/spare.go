@@ -51,6 +51,7 @@ func (s *spare) run(stop <-chan struct{}) {
 	}
 }
 
+// make writes one file and offers it.
 func (s *spare) make(stop <-chan struct{}) error {
 	s.count++
 	path := filepath.Join(s.dir, fmt.Sprint(s.count)+spareSuffix)

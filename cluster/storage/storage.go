@@ -122,6 +122,7 @@ func (s *Store) abandon(err error) error {
 	return err
 }
 
+// complete fills in what was left out, and refuses what makes no sense.
 func (o *Options) complete() error {
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -171,6 +172,7 @@ func (s *Store) Close() error {
 	return errors.Join(err, s.folder.release(end))
 }
 
+// closeStores closes in reverse order, each of them whatever the others answer.
 func (s *Store) closeStores() error {
 	var errs []error
 	for i := len(s.closers) - 1; i >= 0; i-- {
@@ -220,6 +222,8 @@ func (s *Store) Announce(node, address string) error {
 // Failed gives the reason of a fail-stop, nil while all is well.
 func (s *Store) Failed() error { return s.gate.tripped() }
 
+// openStores checks and opens the parts: the small and quick ones first, so that a mistake is told
+// before a long log is read; what they say of each other last.
 func (s *Store) openStores() error {
 	if s.opts.LogStore == LogMemory {
 		return s.openMemory()

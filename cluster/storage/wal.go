@@ -19,6 +19,7 @@ import (
 // back.
 const defaultSegment = 16 << 20
 
+// openWAL checks the files, opens raft-wal on them, and begins to keep a spare segment.
 func (s *Store) openWAL() (*guardedLog, span, error) {
 	dir := s.folder.path("raft", "wal")
 	if err := makeDir(dir); err != nil {
@@ -45,7 +46,9 @@ func (s *Store) openWAL() (*guardedLog, span, error) {
 	if err != nil {
 		return nil, tail, err
 	}
-	list.failed = func(err error) error { return s.gate.trip(fmt.Errorf("beginning a new log file: %w", err)) }
+	list.failed = func(err error) error {
+		return s.gate.trip(fmt.Errorf("beginning a new log file: %w", err))
+	}
 	s.closers = append(s.closers, w)
 	s.wait.Go(func() { spare.run(s.stop) })
 	log := &guardedLog{gate: s.gate, inner: w, file: dir, check: s.opts.Check, meter: s.meter}

@@ -110,6 +110,7 @@ func laterBatch(buf []byte, from int, last uint64) bool {
 	return false
 }
 
+// of gives the frame's payload, in the file's own memory.
 func (f frame) of(buf []byte) []byte { return buf[f.at : f.at+f.size] }
 
 // entry is the part of a stored raft.Log that the check needs; data points into the file's bytes.
