@@ -4,9 +4,10 @@
 package fsm
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
 )
 
 // Check returns what is wrong with the state, or nil: every invariant that does not depend on how the state
@@ -16,7 +17,7 @@ func (m *Machine) Check() error {
 	for db, s := range m.dbs {
 		errs = append(errs, m.checkSpace(db, s))
 	}
-	errs = append(errs, m.checkQueue())
+	errs = append(errs, m.checkQueue(), m.checkUnseen())
 	if len(m.journal)+len(m.answers)+len(m.frees) > 0 {
 		errs = append(errs, errors.New("something of the last command was left over"))
 	}
@@ -57,45 +58,104 @@ func (m *Machine) checkSpace(db int, s *space) error {
 	return nil
 }
 
-// checkQueue holds the queue against what is derived from it, and against the locks: nobody waits for a
-// key that is free or its own.
+// checkQueue holds the queue against what is derived from it.
 func (m *Machine) checkQueue() error {
 	var err error
 	q := m.queue
-	lengths := map[place]int{}
+	bytes, wakes, length := int64(0), 0, 0
+	last := place{db: -1}
+	ended := func() error { // the queue of the place last has been gone through
+		if last.db >= 0 && q.lengths[last] != length {
+			return fmt.Errorf("%d wait for %q, counted were %d", length, last.key, q.lengths[last])
+		}
+		return nil
+	}
+	places := 0
 	q.all.Scan(func(w *waiter) bool {
-		p := w.place()
-		lengths[p]++
-		it, held := m.dbs[w.db].keys.Get(w.key)
+		bytes += w.cost()
+		if p := w.place(); p != last {
+			if err = ended(); err == nil {
+				err = m.checkHead(w)
+			}
+			if it := m.itemAt(p); it != nil && it.Deadline != NoDeadline {
+				wakes++
+			}
+			last, length = p, 0
+			places++
+		}
+		length++
 		switch {
-		case !held:
-			err = fmt.Errorf("%q waits for %q, which is free", w.owner, w.key)
-		case it.Str == w.owner && lengths[p] == 1:
-			err = fmt.Errorf("%q waits for %q, which it holds", w.owner, w.key)
+		case err != nil:
 		case q.parked[w.peer()] != w:
 			err = fmt.Errorf("waiter %d is not found by its connection", w.ticket)
 		case w.ticket > m.counters.tickets:
 			err = fmt.Errorf("waiter has ticket %d, given were %d", w.ticket, m.counters.tickets)
-		case it.Deadline != NoDeadline:
-			if _, ok := m.wakes.Get(wake{it.Deadline, p}); !ok {
-				err = fmt.Errorf("nobody wakes up for %q at %d", w.key, it.Deadline)
-			}
 		}
 		return err == nil
 	})
+	if err == nil {
+		err = ended()
+	}
 	switch {
 	case err != nil:
 		return err
-	case len(lengths) != len(q.lengths) || len(q.parked) != q.all.Len() || q.patience.Len() != q.all.Len():
+	case places != len(q.lengths) || len(q.parked) != q.all.Len() || q.patience.Len() != q.all.Len():
 		return fmt.Errorf("queue of %d: %d places, %d counted, %d parked, %d with patience",
-			q.all.Len(), len(lengths), len(q.lengths), len(q.parked), q.patience.Len())
+			q.all.Len(), places, len(q.lengths), len(q.parked), q.patience.Len())
+	case wakes != m.wakes.Len():
+		return fmt.Errorf("%d wakes are noted, there should be %d", m.wakes.Len(), wakes)
+	case bytes != q.bytes:
+		return fmt.Errorf("queue: counted %d bytes, there are %d", q.bytes, bytes)
 	}
 	return nil
 }
 
+// checkHead holds the first waiter of a key against the key: nobody waits first for what is free or its own.
+func (m *Machine) checkHead(w *waiter) error {
+	it := m.itemAt(w.place())
+	switch {
+	case it == nil:
+		return fmt.Errorf("%q waits for %q, which is free", w.owner, w.key)
+	case it.IsLock() && it.Str == w.owner:
+		return fmt.Errorf("%q waits for %q, which it holds", w.owner, w.key)
+	case it.Deadline != NoDeadline:
+		if _, ok := m.wakes.Get(wake{it.Deadline, w.place()}); !ok {
+			return fmt.Errorf("nobody wakes up for %q at %d", w.key, it.Deadline)
+		}
+	}
+	return nil
+}
+
+// checkUnseen holds the notes of grants against the locks: a note lives only as long as its key is left
+// alone.
+func (m *Machine) checkUnseen() error {
+	var err error
+	q := m.queue
+	q.unseen.Scan(func(w *waiter) bool {
+		it := m.itemAt(w.place())
+		switch {
+		case it == nil || it.Token != w.token || it.Str != w.owner:
+			err = fmt.Errorf("a note says that %q was granted %q with token %d, which is not so",
+				w.owner, w.key, w.token)
+		case q.granted[w.place()] != w:
+			err = fmt.Errorf("the note of %q is not found by its key", w.key)
+		}
+		return err == nil
+	})
+	if err == nil && len(q.granted) != q.unseen.Len() {
+		err = fmt.Errorf("%d notes, %d by their keys", q.unseen.Len(), len(q.granted))
+	}
+	return err
+}
+
+func (m *Machine) itemAt(p place) *Item {
+	it, _ := m.dbs[p.db].keys.Get(p.key)
+	return it
+}
+
 // Hash returns a number that is the same for equal states and, almost surely, only for them.
 func (m *Machine) Hash() uint64 {
-	h := fnv.New64a()
+	h := sha256.New()
 	_ = m.View().Write(h) // a hash never fails to take bytes
-	return h.Sum64()
+	return binary.BigEndian.Uint64(h.Sum(nil))
 }

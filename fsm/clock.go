@@ -24,12 +24,16 @@ func (w Wall) Millis() int64 { return int64(w) / 1000 }
 // a millisecond if it ended at 11.
 func (d Clock) passed(c Clock) bool { return d != NoDeadline && d < c }
 
-// After returns the deadline ttl milliseconds after c, at most the last one that fits.
+// forever is the last value of the clock: a deadline that never passes.
+const forever Clock = math.MaxInt64
+
+// After returns the deadline ttl milliseconds after c, at most the last one that fits. It is never
+// NoDeadline, whatever ttl is.
 func (c Clock) After(ttl int64) Clock {
-	if ttl > math.MaxInt64-int64(c) {
-		return Clock(math.MaxInt64)
+	if ttl > int64(forever-c) {
+		return forever
 	}
-	return c + Clock(ttl)
+	return max(1, c+Clock(ttl))
 }
 
 // later returns the later of two deadlines; NoDeadline is later than any.

@@ -19,15 +19,14 @@ func (m *Machine) expireDue(sink Sink) {
 		}
 		d, _ := m.dbs[db].index.Min()
 		m.expire(db, d.item)
-		m.serve()
 	}
 	for n := 0; n < expirePerEntry; n++ {
 		w, ok := m.queue.patience.Min()
 		if !ok || !w.deadline.passed(m.clock) {
 			break
 		}
-		m.leave(w)
-		m.answer(w, resp.Null())
+		m.quit(w, resp.Null())
+		m.serve(0)
 	}
 	m.commit(sink)
 }
@@ -43,13 +42,17 @@ func (m *Machine) nextDue() int {
 	return at
 }
 
-// expire removes a key whose time is over.
+// expire removes a key whose time is over, and serves those who wait for it at once: that it is free was
+// so before the command that finds it. What else the command has freed waits for its end. If the command
+// is undone, the grave stays: the lock has expired all the same.
 func (m *Machine) expire(db int, it *Item) {
+	from := len(m.frees)
 	m.remove(db, it.Key)
 	m.counters.expired++
 	if it.IsLock() {
 		m.graves.add(Grave{DB: db, Key: it.Key, Owner: it.Str, Token: it.Token, At: it.Deadline})
 	}
+	m.serve(from)
 }
 
 // Grave is what is remembered of a lock that expired, to tell a late owner what happened.

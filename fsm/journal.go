@@ -55,6 +55,7 @@ func (m *Machine) undoTo(mk mark) {
 	for i := len(m.journal) - 1; i >= mk.journal; i-- {
 		m.undo(&m.journal[i])
 	}
+	clear(m.journal[mk.journal:]) // drop the pointers, or old items would live as long as the array
 	m.journal = m.journal[:mk.journal]
 	m.answers = m.answers[:mk.answers]
 	m.frees = m.frees[:mk.frees]
@@ -64,8 +65,7 @@ func (m *Machine) undoTo(mk mark) {
 func (m *Machine) undo(u *undo) {
 	switch {
 	case u.space != nil:
-		m.dbs[u.db] = u.space
-		m.rebuildWakes()
+		m.setSpace(u.db, u.space)
 	case u.parked != nil:
 		m.queue.take(u.parked)
 		m.unwatch(u.parked.place())
@@ -73,9 +73,9 @@ func (m *Machine) undo(u *undo) {
 		m.queue.add(u.left)
 		m.watch(u.left.place())
 	case u.granted != nil:
-		m.queue.unseen.Delete(u.granted)
+		m.queue.forget(u.granted)
 	case u.forgotten != nil:
-		m.queue.unseen.Set(u.forgotten)
+		m.queue.note(u.forgotten)
 	default:
 		m.dbs[u.db].set(u.key, u.item)
 		m.noteWake(u.db, u.key, u.made, u.item)
@@ -84,7 +84,7 @@ func (m *Machine) undo(u *undo) {
 
 // commit ends a command: its changes stay and its replies may go out.
 func (m *Machine) commit(sink Sink) {
-	clear(m.journal) // drop the pointers, or old items would live as long as the array
+	clear(m.journal) // as in undoTo
 	m.journal = m.journal[:0]
 	for i := range m.answers {
 		a := &m.answers[i]

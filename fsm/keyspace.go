@@ -74,6 +74,7 @@ func (m *Machine) change(db int, key string, it *Item) (old *Item) {
 	old = m.dbs[db].set(key, it)
 	m.noteWake(db, key, old, it)
 	m.journal = append(m.journal, undo{db: db, key: key, item: old, made: it})
+	m.touched(db, key)
 	return old
 }
 
@@ -92,11 +93,13 @@ func (m *Machine) remove(db int, key string) *Item {
 	return it
 }
 
-// replaceSpace puts another database in the place of db, in constant time.
+// replaceSpace puts another database in the place of db, whatever it holds, and notes its queues for
+// serving.
 func (m *Machine) replaceSpace(db int, s *space) {
 	m.journal = append(m.journal, undo{db: db, space: m.dbs[db]})
-	m.dbs[db] = s
-	m.rebuildWakes()
+	m.setSpace(db, s)
+	m.touchedAll(db)
+	m.queue.places(db, func(p place) { m.frees = append(m.frees, p) })
 }
 
 // Keys returns how many keys db holds, those that are due but not yet removed included.

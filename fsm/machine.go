@@ -166,7 +166,7 @@ func (m *Machine) run(who Caller, c *Command, sink Sink) (reply Reply) {
 	}()
 	m.tx = Tx{m: m, db: int(c.DB), who: who, write: true}
 	reply = m.runner.Run(&m.tx, c.Words)
-	m.serve()
+	m.serve(0)
 	return reply
 }
 

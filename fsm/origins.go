@@ -31,22 +31,29 @@ func (c Caller) Name() string {
 }
 
 // admit finds the origin of a run. The copy it returns is the run's to change; settle puts it back. It
-// returns nil, and says so to the sink, where none of the run may run.
+// returns nil, and says so to the sink, where none of the run may run. Numbers in a run are consecutive, so
+// if its first one is not too high, none is.
 func (m *Machine) admit(r *Run, sink Sink) *origin {
 	known, ok := m.origins.Get(r.Origin.Node)
-	if ok && known.incarnation == r.Origin.Incarnation {
-		o := *known
-		return &o
+	o := &origin{incarnation: r.Origin.Incarnation}
+	again := ok && known.incarnation == r.Origin.Incarnation
+	if again {
+		*o = *known
 	}
-	registers := len(r.Commands) > 0 && r.Commands[0].Kind == KindRegister
-	if !registers || (ok && known.incarnation > r.Origin.Incarnation) {
+	older := ok && known.incarnation > r.Origin.Incarnation
+	if older || !again && !registers(r) || r.First > o.last+1 {
 		sink.Refuse(r.Origin, r.First)
 		return nil
 	}
-	if ok {
+	if ok && !again {
 		m.dropWaiters(r.Origin.Node, sink)
 	}
-	return &origin{incarnation: r.Origin.Incarnation}
+	return o
+}
+
+// registers tells whether a run is the first one of its origin.
+func registers(r *Run) bool {
+	return r.First == 1 && len(r.Commands) > 0 && r.Commands[0].Kind == KindRegister
 }
 
 // settle remembers how far a run came.
@@ -58,14 +65,10 @@ func (m *Machine) settle(r *Run, o *origin) {
 	m.origins.Set(node, o)
 }
 
-// number runs the command of r at place j if its number is the next one.
+// number runs the command of r at place j unless it has run already.
 func (m *Machine) number(o *origin, r *Run, j int, sink Sink) {
 	seq := r.First + uint64(j)
 	if seq <= o.last {
-		return
-	}
-	if seq > o.last+1 {
-		sink.Refuse(r.Origin, seq)
 		return
 	}
 	o.last = seq
@@ -90,30 +93,16 @@ func (m *Machine) dispatch(who Caller, c *Command, sink Sink) Reply {
 	return resp.OK() // KindRegister: admit has done it
 }
 
-// saw drops the note of a grant that the connection had waited for: it sends another command, so it has
-// read the reply.
-func (m *Machine) saw(who Caller) {
-	if m.queue.unseen.Len() == 0 {
-		return
-	}
-	if w, ok := m.queue.unseen.Delete(&waiter{origin: who.Origin, conn: who.Conn}); ok {
-		m.journal = append(m.journal, undo{forgotten: w})
-	}
-}
-
 // closeConn ends a connection: it leaves the queue. unread tells that the reply to its last command was
 // never written; what that command was granted goes to the next.
 func (m *Machine) closeConn(who Caller, unread bool) {
 	if w := m.queue.parked[peer{who.Origin.Node, who.Conn}]; w != nil {
-		m.leave(w)
+		m.quit(w, resp.Null()) // answered for the node: it may forget the command
 	}
-	w, ok := m.queue.unseen.Delete(&waiter{origin: who.Origin, conn: who.Conn})
-	if ok && unread {
-		if it, held := m.dbs[w.db].keys.Get(w.key); held && it.Token == w.token {
-			m.remove(w.db, w.key)
-		}
+	if w := m.saw(who); w != nil && unread {
+		m.remove(w.db, w.key) // the lock is as it was granted, or the note would be gone
 	}
-	m.serve()
+	m.serve(0)
 }
 
 // unblock ends the waiting of a connection, as CLIENT UNBLOCK asks for; Words[0] is TIMEOUT or ERROR.
@@ -122,12 +111,12 @@ func (m *Machine) unblock(who Caller, c *Command) Reply {
 	if w == nil {
 		return resp.Int(0)
 	}
-	m.leave(w)
+	v := resp.Null()
 	if len(c.Words) > 0 && string(c.Words[0]) == "ERROR" {
-		m.answer(w, resp.Error("UNBLOCKED client unblocked via CLIENT UNBLOCK"))
-	} else {
-		m.answer(w, resp.Null())
+		v = resp.Error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
 	}
+	m.quit(w, v)
+	m.serve(0)
 	return resp.Int(1)
 }
 
@@ -142,17 +131,10 @@ func (m *Machine) dropWaiters(node string, sink Sink) {
 	})
 	for _, w := range gone {
 		m.leave(w)
+		m.freed(w.db, w.key)
 	}
 	// Whether the replies to these were written is not known, so their locks stay until their time is over.
-	var notes []*waiter
-	m.queue.unseen.Ascend(&waiter{origin: Origin{Node: node}}, func(w *waiter) bool {
-		notes = append(notes, w)
-		return w.origin.Node == node
-	})
-	for _, w := range notes {
-		if w.origin.Node == node {
-			m.queue.unseen.Delete(w)
-		}
-	}
+	m.forgetAll(func(w *waiter) bool { return w.origin.Node == node })
+	m.serve(0)
 	m.commit(sink)
 }

@@ -13,7 +13,6 @@
 package fsm
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -29,19 +28,20 @@ const SnapshotVersion = 1
 
 const snapshotMagic = "LOCKDSNP"
 
-// maxString bounds a string in a snapshot, so that damaged lengths cannot ask for all memory.
-const maxString = 512 << 20
-
 // encoder writes a snapshot and keeps its first error.
 type encoder struct {
-	w   *bufio.Writer
+	w   io.Writer
 	sum uint32
 	buf []byte
 	err error
 }
 
-func (e *encoder) flushTo(limit int) {
-	if len(e.buf) < limit || e.err != nil {
+// pieceSize is how much of a snapshot is written or read at once.
+const pieceSize = 256 << 10
+
+// flush writes what has gathered, if that is a piece or all that remains.
+func (e *encoder) flush(all bool) {
+	if e.err != nil || (len(e.buf) < pieceSize && !all) {
 		return
 	}
 	e.sum = crc32.Update(e.sum, castagnoli(), e.buf)
@@ -53,14 +53,14 @@ func (e *encoder) uints(ns ...uint64) {
 	for _, n := range ns {
 		e.buf = binary.AppendUvarint(e.buf, n)
 	}
-	e.flushTo(32 << 10)
+	e.flush(false)
 }
 
 func (e *encoder) string(s string) { e.buf = appendString(e.buf, s) }
 
 // Write writes the view's state to w.
 func (v *View) Write(w io.Writer) error {
-	e := &encoder{w: bufio.NewWriterSize(w, 256<<10)}
+	e := &encoder{w: w}
 	m := v.m
 	e.buf = append(e.buf, snapshotMagic...)
 	e.uints(SnapshotVersion, uint64(m.clock), m.at.index, m.at.term)
@@ -86,12 +86,9 @@ func (v *View) Write(w io.Writer) error {
 		e.uints(uint64(q.Len()))
 		q.Scan(func(w *waiter) bool { e.waiter(w); return e.err == nil })
 	}
-	e.flushTo(0)
+	e.flush(true)
 	if e.err == nil {
-		_, e.err = e.w.Write(binary.LittleEndian.AppendUint32(nil, e.sum))
-	}
-	if e.err == nil {
-		e.err = e.w.Flush()
+		_, e.err = w.Write(binary.LittleEndian.AppendUint32(nil, e.sum))
 	}
 	return e.err
 }
@@ -120,114 +117,35 @@ func (e *encoder) waiter(w *waiter) {
 		w.origin.Incarnation, w.conn, w.seq, w.token)
 }
 
-// decoder reads a snapshot and keeps its first error.
-type decoder struct {
-	r   *bufio.Reader
-	sum uint32
-	err error
-}
-
-// ReadByte feeds binary.ReadUvarint and the checksum.
-func (d *decoder) ReadByte() (byte, error) {
-	b, err := d.r.ReadByte()
-	if err == nil {
-		d.sum = crc32.Update(d.sum, castagnoli(), []byte{b})
-	}
-	return b, err
-}
-
-func (d *decoder) uint() uint64 {
-	if d.err != nil {
-		return 0
-	}
-	n, err := d.peekUint()
-	if err != nil {
-		d.err = err
-	}
-	return n
-}
-
-// peekUint reads a number from the buffered bytes where it can, to add them to the sum in one step.
-func (d *decoder) peekUint() (uint64, error) {
-	b, _ := d.r.Peek(binary.MaxVarintLen64)
-	n, size := binary.Uvarint(b)
-	if size <= 0 {
-		return binary.ReadUvarint(d)
-	}
-	d.sum = crc32.Update(d.sum, castagnoli(), b[:size])
-	_, err := d.r.Discard(size)
-	return n, err
-}
-
-func (d *decoder) string() string {
-	n := d.uint()
-	if n > maxString {
-		d.fail(errors.New("a length in it is impossible"))
-	}
-	if d.err != nil || n == 0 {
-		return ""
-	}
-	b := make([]byte, n)
-	if _, err := io.ReadFull(d.r, b); err != nil {
-		d.fail(err)
-		return ""
-	}
-	d.sum = crc32.Update(d.sum, castagnoli(), b)
-	return string(b)
-}
-
-func (d *decoder) fail(err error) {
-	if d.err == nil {
-		d.err = err
-	}
-}
-
-// each calls f for as many things as the next number says.
-func (d *decoder) each(f func()) {
-	for n := d.uint(); n > 0 && d.err == nil; n-- {
-		f()
-	}
-}
-
 // Restore replaces the state by a snapshot. On an error the state is as it was.
 func (m *Machine) Restore(r io.Reader) error {
-	d := &decoder{r: bufio.NewReaderSize(r, 256<<10)}
+	d := newDecoder(r)
 	fresh := New(m.runner)
 	d.header(fresh)
 	for db := range fresh.dbs {
 		d.space(fresh.dbs[db])
 	}
 	d.each(func() { fresh.queue.add(d.waiter()) })
-	d.each(func() { fresh.queue.unseen.Set(d.waiter()) })
+	d.each(func() { fresh.queue.note(d.waiter()) })
 	if d.err == nil {
 		d.checkSum()
 	}
 	if d.err != nil {
 		return fmt.Errorf("snapshot: %w", d.err)
 	}
-	fresh.rebuildWakes()
+	for db := range fresh.dbs {
+		fresh.queue.places(db, fresh.watch)
+	}
 	fresh.digests.add(fresh.at.index, fresh.digest())
 	*m = *fresh
 	return nil
 }
 
-func (d *decoder) checkSum() {
-	want := d.sum
-	var b [4]byte
-	if _, err := io.ReadFull(d.r, b[:]); err != nil {
-		d.fail(err)
-	} else if binary.LittleEndian.Uint32(b[:]) != want {
-		d.fail(errChecksum)
-	}
-}
-
 func (d *decoder) header(m *Machine) {
-	magic := make([]byte, len(snapshotMagic))
-	if _, err := io.ReadFull(d.r, magic); err != nil || string(magic) != snapshotMagic {
-		d.fail(errors.New("this is not a snapshot of lockd"))
+	if string(d.bytes(len(snapshotMagic))) != snapshotMagic {
+		d.err = errors.New("this is not a snapshot of lockd")
 		return
 	}
-	d.sum = crc32.Update(d.sum, castagnoli(), magic)
 	if version := d.uint(); d.err == nil && version != SnapshotVersion {
 		d.fail(fmt.Errorf("it has version %d, this program knows %d: start a newer lockd",
 			version, SnapshotVersion))
@@ -237,7 +155,7 @@ func (d *decoder) header(m *Machine) {
 	m.counters = counters{d.uint(), d.uint(), d.uint(), d.uint(), d.uint(), d.uint()}
 	d.each(func() {
 		g := Grave{Key: d.string(), Owner: d.string()}
-		g.DB, g.Token, g.At = int(d.uint()), d.uint(), Clock(d.uint())
+		g.DB, g.Token, g.At = d.database(), d.uint(), Clock(d.uint())
 		m.graves.add(g)
 	})
 	d.each(func() {
@@ -281,12 +199,8 @@ func (d *decoder) item() *Item {
 func (d *decoder) waiter() *waiter {
 	w := &waiter{key: d.string(), owner: d.string(), note: d.string()}
 	w.origin.Node = d.string()
-	w.ticket, w.db, w.ttl = d.uint(), int(d.uint()), int64(d.uint())
+	w.ticket, w.db, w.ttl = d.uint(), d.database(), int64(d.uint())
 	w.since, w.deadline = Clock(d.uint()), Clock(d.uint())
 	w.origin.Incarnation, w.conn, w.seq, w.token = d.uint(), d.uint(), d.uint(), d.uint()
-	if w.db < 0 || w.db >= Databases {
-		d.fail(errors.New("a database number in it is impossible"))
-		w.db = 0
-	}
 	return w
 }

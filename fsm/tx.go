@@ -3,7 +3,11 @@
 
 package fsm
 
-import "github.com/divtxt/lockd/resp"
+import (
+	"sort"
+
+	"github.com/divtxt/lockd/resp"
+)
 
 // Tx is the state as one command sees it, on behalf of one caller and in one database.
 type Tx struct {
@@ -58,7 +62,6 @@ func (tx *Tx) Get(key string) *Item {
 		return nil
 	}
 	tx.m.expire(tx.db, it)
-	tx.m.serve()
 	it, _ = tx.m.dbs[tx.db].keys.Get(key)
 	return it
 }
@@ -69,6 +72,7 @@ func (tx *Tx) Set(key, value string, deadline Clock) *Item {
 	old := tx.Get(key)
 	if old != nil && old.Str == value {
 		if old.Deadline == deadline {
+			tx.m.touched(tx.db, old.Key)
 			return old
 		}
 		it := *old
@@ -106,6 +110,7 @@ func (m *Machine) tokenFor(value string) uint64 {
 // SetDeadline changes when it ends; the owner and its token stay.
 func (tx *Tx) SetDeadline(it *Item, deadline Clock) {
 	if it.Deadline == deadline {
+		tx.m.touched(tx.db, it.Key)
 		return
 	}
 	changed := *it
@@ -118,19 +123,18 @@ func (tx *Tx) Delete(key string) bool {
 	return tx.Get(key) != nil && tx.m.remove(tx.db, key) != nil
 }
 
-// Len returns how many keys the database has, without those that are due.
+// Len returns how many keys the database has, without those that are due. In a View, which has no index of
+// deadlines, it counts these too.
 func (tx *Tx) Len() int {
 	n := tx.m.Keys(tx.db)
-	if index := tx.m.dbs[tx.db].index; index != nil {
-		index.Scan(func(d due) bool {
-			if !d.deadline.passed(tx.m.clock) {
-				return false
-			}
-			n--
-			return true
-		})
+	index := tx.m.dbs[tx.db].index
+	if index == nil {
+		return n
 	}
-	return n
+	return n - sort.Search(index.Len(), func(i int) bool {
+		d, _ := index.GetAt(i)
+		return !d.deadline.passed(tx.m.clock)
+	})
 }
 
 // Each calls f with the items of the database from the key from on, in order of their keys, until f
@@ -151,26 +155,8 @@ func (tx *Tx) At(i int) *Item {
 	return it
 }
 
-// Flush empties the database in constant time.
-func (tx *Tx) Flush() {
-	tx.m.replaceSpace(tx.db, newSpace())
-	tx.m.freedAll(tx.db)
-}
-
-// freedAll notes every queue of db for serving.
-func (m *Machine) freedAll(db int) {
-	last := place{db: -1}
-	m.queue.all.Ascend(&waiter{db: db}, func(w *waiter) bool {
-		if w.db != db {
-			return false
-		}
-		if p := w.place(); p != last {
-			m.frees = append(m.frees, p)
-			last = p
-		}
-		return true
-	})
-}
+// Flush empties the database, in a time that depends only on those who wait in it.
+func (tx *Tx) Flush() { tx.m.replaceSpace(tx.db, newSpace()) }
 
 // MaxSwap bounds the keys of the two databases of SwapDB together, because each gets a new token.
 const MaxSwap = 1000
@@ -190,8 +176,6 @@ func (tx *Tx) Swap(other int) bool {
 	m.replaceSpace(other, newSpace())
 	m.regrant(tx.In(tx.db), b)
 	m.regrant(tx.In(other), a)
-	m.freedAll(tx.db)
-	m.freedAll(other)
 	return true
 }
 

@@ -7,7 +7,13 @@
 
 package fsm
 
-import "github.com/tidwall/btree"
+import (
+	"math"
+
+	"github.com/tidwall/btree"
+
+	"github.com/divtxt/lockd/resp"
+)
 
 // Origin is one run of a node: its id and its incarnation, a number that rises with each start. Commands
 // are numbered for each origin.
@@ -59,8 +65,9 @@ type queue struct {
 	all      *btree.BTreeG[*waiter] // by db, key, ticket
 	patience *btree.BTreeG[*waiter] // by deadline, ticket
 	unseen   *btree.BTreeG[*waiter] // grants whose reply may not have been written, by node, conn
-	parked   map[peer]*waiter       // looked up, never ranged over
+	parked   map[peer]*waiter       // looked up, never ranged over; nil in a copy
 	lengths  map[place]int          // the same
+	granted  map[place]*waiter      // the same; what unseen holds
 	bytes    int64
 }
 
@@ -96,6 +103,7 @@ func newQueue() *queue {
 		unseen:   btree.NewBTreeGOptions(byPeer, opts),
 		parked:   map[peer]*waiter{},
 		lengths:  map[place]int{},
+		granted:  map[place]*waiter{},
 	}
 }
 
@@ -141,8 +149,27 @@ func (q *queue) each(p place, f func(*waiter) bool) {
 	})
 }
 
-// park puts w at the end of its queue.
+// places calls f with each key of db that somebody waits for, in order.
+func (q *queue) places(db int, f func(place)) {
+	for next := (&waiter{db: db}); next != nil; {
+		from := next
+		next = nil
+		q.all.Ascend(from, func(w *waiter) bool {
+			if w.db == db {
+				f(w.place())
+				next = &waiter{db: db, key: w.key, ticket: math.MaxUint64}
+			}
+			return false
+		})
+	}
+}
+
+// park puts w at the end of its queue. A connection waits for one thing at a time: if it waits already, it
+// has given that up.
 func (m *Machine) park(w *waiter) {
+	if former := m.queue.parked[w.peer()]; former != nil {
+		m.quit(former, resp.Null())
+	}
 	m.counters.tickets++
 	w.ticket = m.counters.tickets
 	m.queue.add(w)
@@ -157,37 +184,48 @@ func (m *Machine) leave(w *waiter) {
 	m.journal = append(m.journal, undo{left: w})
 }
 
-// freed notes that key of db may be free for those who wait for it.
+// quit takes w out of its queue without the lock, and answers it. Whoever is first now may be the holder.
+func (m *Machine) quit(w *waiter, v Reply) {
+	m.leave(w)
+	m.answer(w, v)
+	m.freed(w.db, w.key)
+}
+
+// freed notes that those who wait for key of db may be served.
 func (m *Machine) freed(db int, key string) {
 	if m.queue.lengths[place{db, key}] > 0 {
 		m.frees = append(m.frees, place{db, key})
 	}
 }
 
-// serve gives each key that was freed to the first who waits for it. It runs once, at the end of a command,
-// so that a command which frees a key and takes it again is not overtaken in between.
-func (m *Machine) serve() {
-	for i := 0; i < len(m.frees); i++ {
+// serve gives each key that was freed, from the place from among them on, to the first who waits for it.
+// It runs at the end of a command, so that a command which frees a key and takes it again is not overtaken
+// in between.
+func (m *Machine) serve(from int) {
+	for i := from; i < len(m.frees); i++ {
 		p := m.frees[i]
 		for w := m.queue.first(p); w != nil && m.grantTo(w); w = m.queue.first(p) {
 		}
 	}
-	clear(m.frees)
-	m.frees = m.frees[:0]
+	clear(m.frees[from:])
+	m.frees = m.frees[:from]
 }
 
-// grantTo gives w the lock it waits for, if it can have it now.
+// grantTo gives w the lock it waits for, if it can have it now: if the key is free, or w's owner holds it.
 func (m *Machine) grantTo(w *waiter) bool {
 	it, held := m.dbs[w.db].keys.Get(w.key)
+	if held && it.Deadline.passed(m.clock) {
+		m.expire(w.db, it) // which serves w, or whoever is first
+		return true
+	}
 	if held && (it.Str != w.owner || !it.IsLock()) {
 		return false
 	}
 	m.leave(w)
 	token := m.take(w.db, w.key, w.owner, w.note, w.ttl, it)
-	seen := *w
-	seen.token = token
-	m.queue.unseen.Set(&seen)
-	m.journal = append(m.journal, undo{granted: &seen})
+	if !held {
+		m.noteUnseen(w, token)
+	}
 	m.answer(w, intReply(token))
 	return true
 }

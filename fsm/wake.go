@@ -42,25 +42,23 @@ func (m *Machine) watch(p place) {
 
 // unwatch is called after a waiter was taken from p.
 func (m *Machine) unwatch(p place) {
-	if m.queue.lengths[p] > 0 {
-		return
+	if m.queue.lengths[p] == 0 {
+		m.unwake(p)
 	}
+}
+
+// unwake takes p from the list.
+func (m *Machine) unwake(p place) {
 	if it, ok := m.dbs[p.db].keys.Get(p.key); ok && it.Deadline != NoDeadline {
 		m.wakes.Delete(wake{it.Deadline, p})
 	}
 }
 
-// rebuildWakes makes the list anew, after a database was replaced or the state restored.
-func (m *Machine) rebuildWakes() {
-	m.wakes.Clear()
-	var last place
-	m.queue.all.Scan(func(w *waiter) bool {
-		if p := w.place(); p != last {
-			m.watch(p)
-			last = p
-		}
-		return true
-	})
+// setSpace puts s in the place of database db and keeps the list in step.
+func (m *Machine) setSpace(db int, s *space) {
+	m.queue.places(db, m.unwake)
+	m.dbs[db] = s
+	m.queue.places(db, m.watch)
 }
 
 // NextWake returns the clock value at which something that somebody waits for will have happened, and
@@ -72,6 +70,9 @@ func (m *Machine) NextWake() (Clock, bool) {
 	}
 	if w, ok := m.wakes.Min(); ok && (!any || w.deadline < next) {
 		next, any = w.deadline, true
+	}
+	if next == forever {
+		return 0, false
 	}
 	return next + 1, any // deadlines pass strictly
 }
