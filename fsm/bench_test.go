@@ -1,0 +1,191 @@
+// What an entry costs: commands with small and large keyspaces, mass expiry, and the bytes that a lock
+// takes. The figures stand in docs; run with: go test ./fsm -run XXX -bench . -benchmem
+
+package fsm
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"testing"
+	"unsafe"
+
+	"github.com/divtxt/lockd/resp"
+)
+
+// str is how handlers see a word: without a copy, so that a test notices what is kept of an entry's bytes.
+func str(w []byte) string { return unsafe.String(unsafe.SliceData(w), len(w)) }
+
+// lockRunner is the least of a command table: SET key owner NX PX ms, and the libraries' compare and delete.
+type lockRunner struct{}
+
+func (lockRunner) Run(tx *Tx, words [][]byte) Reply {
+	key := str(words[1])
+	switch str(words[0]) {
+	case "set":
+		if tx.Get(key) != nil {
+			return resp.Null()
+		}
+		ttl, _ := strconv.ParseInt(str(words[3]), 10, 64)
+		tx.Set(key, str(words[2]), tx.Clock().After(ttl))
+		return resp.OK()
+	case "delifeq":
+		if tx.Unlock(key, str(words[2])) {
+			return resp.Int(1)
+		}
+	}
+	return resp.Int(0)
+}
+
+// noSink throws replies away.
+type noSink struct{}
+
+func (noSink) Answer(Origin, uint64, Reply) {}
+func (noSink) AnswerRead(int, Reply)        {}
+func (noSink) LongRead(int, *View)          {}
+func (noSink) Refuse(Origin, uint64)        {}
+
+// lockKey is a key of 22 bytes, spread over the keyspace as lock names are.
+func lockKey(i int) []byte {
+	return []byte(fmt.Sprintf("lock:%016x!", uint64(i)*0x9e3779b97f4a7c15))
+}
+
+func lockOwner(i int) []byte { return []byte(fmt.Sprintf("owner-%014d", i)) }
+
+// feeder gives a machine entries of one origin.
+type feeder struct {
+	tb    testing.TB
+	m     *Machine
+	index uint64
+	seq   uint64
+	clock Clock
+	buf   []byte
+}
+
+func newFeeder(tb testing.TB, m *Machine) *feeder {
+	f := &feeder{tb: tb, m: m, index: m.Index(), clock: m.Clock()}
+	f.apply(Command{Kind: KindRegister})
+	return f
+}
+
+// entry encodes commands as the next entry.
+func (f *feeder) entry(commands ...Command) []byte {
+	e := Entry{Term: 1, Clock: f.clock}
+	if len(commands) > 0 {
+		e.Runs = []Run{{Origin{"n1", 1}, f.seq + 1, commands}}
+		f.seq += uint64(len(commands))
+	}
+	f.buf = e.Append(f.buf[:0])
+	return f.buf
+}
+
+func (f *feeder) apply(commands ...Command) { f.applyBytes(f.entry(commands...)) }
+
+func (f *feeder) applyBytes(data []byte) {
+	f.index++
+	if err := f.m.Apply(f.index, 1, data, nil, noSink{}); err != nil {
+		f.tb.Fatal(err)
+	}
+}
+
+func words(ws ...string) [][]byte {
+	out := make([][]byte, len(ws))
+	for i, w := range ws {
+		out[i] = []byte(w)
+	}
+	return out
+}
+
+func setNX(i int, ttl string) Command {
+	return Command{Conn: 1, Words: [][]byte{[]byte("set"), lockKey(i), lockOwner(i), []byte(ttl)}}
+}
+
+func delIfEq(i int) Command {
+	return Command{Conn: 1, Words: [][]byte{[]byte("delifeq"), lockKey(i), lockOwner(i)}}
+}
+
+// fill takes n locks with deadlines between ttl and 2*ttl.
+func (f *feeder) fill(n int, ttl int) {
+	batch := make([]Command, 0, 64)
+	for i := range n {
+		batch = append(batch, setNX(i, strconv.Itoa(ttl+int(uint32(i)*2654435761%uint32(ttl)))))
+		if len(batch) == cap(batch) || i == n-1 {
+			f.apply(batch...)
+			batch = batch[:0]
+		}
+	}
+}
+
+func BenchmarkApply(b *testing.B) {
+	for _, keys := range []int{0, 100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
+			f := newFeeder(b, New(lockRunner{}))
+			f.fill(keys, 1_000_000)
+			sets, dels := make([]Command, 64), make([]Command, 64)
+			b.ReportAllocs()
+			commands := 0
+			for b.Loop() {
+				b.StopTimer()
+				for j := range sets {
+					n := keys + (commands+j)*7919
+					sets[j], dels[j] = setNX(n, "30000"), delIfEq(n)
+				}
+				first := append([]byte(nil), f.entry(sets...)...)
+				second := append([]byte(nil), f.entry(dels...)...)
+				b.StartTimer()
+				f.applyBytes(first)
+				f.applyBytes(second)
+				commands += 128
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(commands), "ns/command")
+		})
+	}
+}
+
+// BenchmarkExpiry applies entries that each remove expirePerEntry of many due keys.
+func BenchmarkExpiry(b *testing.B) {
+	const keys = 1_000_000
+	f := newFeeder(b, New(lockRunner{}))
+	full := 0
+	for b.Loop() {
+		if f.m.Expires(0) < expirePerEntry {
+			b.StopTimer()
+			f.m = New(lockRunner{})
+			f.seq, f.clock = 0, 0
+			f.apply(Command{Kind: KindRegister})
+			f.fill(keys, 1_000_000)
+			f.clock = 10_000_000
+			full++
+			b.StartTimer()
+		}
+		f.apply()
+	}
+}
+
+func heap() int64 {
+	var s runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&s)
+	return int64(s.HeapAlloc)
+}
+
+// TestBytesOfALock reports what a lock takes in memory, and that this is no more than it is counted for
+// and a little. LOCKD_LOCKS sets how many there are.
+func TestBytesOfALock(t *testing.T) {
+	n := 100_000
+	if s := os.Getenv("LOCKD_LOCKS"); s != "" {
+		n, _ = strconv.Atoi(s)
+	}
+	before := heap()
+	m := New(lockRunner{})
+	newFeeder(t, m).fill(n, 1_000_000)
+	live := heap() - before
+	each := live / int64(n)
+	t.Logf("%d locks: %d bytes live each, counted as %d", n, each, m.Bytes()/int64(n))
+	if each > 200 {
+		t.Errorf("a lock takes %d bytes, 200 at most were meant", each)
+	}
+	runtime.KeepAlive(m)
+}

@@ -1,0 +1,408 @@
+// A model of the state machine that is obviously right rather than fast: Go maps and slices, everything
+// found by looking at all of it, and undone by keeping a copy. The random tests hold the Machine against it.
+
+package fsm
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+type modelItem struct {
+	val, note string
+	deadline  Clock
+	since     Clock
+	token     uint64
+}
+
+func (it modelItem) isLock() bool { return it.token != 0 }
+
+// model is the state as the design tells it.
+type model struct {
+	clock       Clock
+	index, term uint64
+	limits      Limits
+	dbs         [Databases]map[string]modelItem
+	queue       []waiter // in the order in which they came
+	notes       []waiter // grants that may not have been seen
+	origins     map[string]origin
+	counters    counters
+	graves      []Grave
+	frees       []place  // to be served at the end of the command
+	events      []string // what the sink gets
+}
+
+func newModel() *model {
+	m := &model{origins: map[string]origin{}}
+	for db := range m.dbs {
+		m.dbs[db] = map[string]modelItem{}
+	}
+	return m
+}
+
+// clone returns a copy that shares nothing.
+func (m *model) clone() *model {
+	c := *m
+	for db := range m.dbs {
+		c.dbs[db] = maps.Clone(m.dbs[db])
+	}
+	c.queue, c.notes = slices.Clone(m.queue), slices.Clone(m.notes)
+	c.origins = maps.Clone(m.origins)
+	c.graves, c.frees, c.events = slices.Clone(m.graves), slices.Clone(m.frees), slices.Clone(m.events)
+	return &c
+}
+
+func (m *model) answer(o Origin, seq uint64, reply string) {
+	m.events = append(m.events, fmt.Sprintf("%s/%d#%d %s", o.Node, o.Incarnation, seq, reply))
+}
+
+func (m *model) refuse(o Origin, seq uint64) {
+	m.events = append(m.events, fmt.Sprintf("%s/%d#%d refused", o.Node, o.Incarnation, seq))
+}
+
+// --- keys
+
+// drop forgets the notes that match: what they say is known otherwise by now.
+func (m *model) drop(match func(w waiter) bool) { m.notes = slices.DeleteFunc(m.notes, match) }
+
+func (m *model) dropAt(p place) { m.drop(func(w waiter) bool { return w.place() == p }) }
+
+func (m *model) put(p place, it modelItem) {
+	m.dropAt(p)
+	m.dbs[p.db][p.key] = it
+}
+
+func (m *model) newToken(val string) uint64 {
+	if len(val) > MaxOwner {
+		return 0
+	}
+	m.counters.token++
+	m.counters.grants++
+	return m.counters.token
+}
+
+// remove takes a key away; who waits for it is served later.
+func (m *model) remove(p place) {
+	m.dropAt(p)
+	delete(m.dbs[p.db], p.key)
+	m.frees = append(m.frees, p)
+}
+
+// expire takes away a key whose time is over; who waits for it is served at once.
+func (m *model) expire(p place) {
+	it := m.dbs[p.db][p.key]
+	m.dropAt(p)
+	delete(m.dbs[p.db], p.key)
+	m.counters.expired++
+	if it.isLock() {
+		m.graves = append(m.graves, Grave{p.db, p.key, it.val, it.token, it.deadline})
+		m.graves = m.graves[max(0, len(m.graves)-graveCount):]
+	}
+	m.serve(p)
+}
+
+func (m *model) isDue(d Clock) bool { return d != NoDeadline && d < m.clock }
+
+// get is what a write sees.
+func (m *model) get(p place) (modelItem, bool) {
+	it, ok := m.dbs[p.db][p.key]
+	if ok && m.isDue(it.deadline) {
+		m.expire(p)
+		it, ok = m.dbs[p.db][p.key]
+	}
+	return it, ok
+}
+
+// peek is what a read sees.
+func (m *model) peek(p place) (modelItem, bool) {
+	it, ok := m.dbs[p.db][p.key]
+	return it, ok && !m.isDue(it.deadline)
+}
+
+func (m *model) live(db int) []string {
+	var keys []string
+	for k, it := range m.dbs[db] {
+		if !m.isDue(it.deadline) {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// --- waiting
+
+// take makes owner the holder of a key that is free or its own already.
+func (m *model) take(p place, owner, note string, ttl int64) modelItem {
+	until := NoDeadline
+	if ttl > 0 {
+		until = m.clock.After(ttl)
+	}
+	it, held := m.dbs[p.db][p.key]
+	if held {
+		it.deadline = later(it.deadline, until)
+		if note != "" {
+			it.note = note
+		}
+	} else {
+		it = modelItem{owner, note, until, m.clock, m.newToken(owner)}
+	}
+	m.put(p, it)
+	return it
+}
+
+// serve lets those who wait for p have it, in the order in which they came, as long as they can.
+func (m *model) serve(p place) {
+	for {
+		i := slices.IndexFunc(m.queue, func(w waiter) bool { return w.place() == p })
+		if i < 0 {
+			return
+		}
+		it, held := m.get(p)
+		if i >= len(m.queue) || m.queue[i].place() != p {
+			continue // get has served somebody
+		}
+		w := m.queue[i]
+		if held && (!it.isLock() || it.val != w.owner) {
+			return
+		}
+		m.queue = slices.Delete(m.queue, i, i+1)
+		w.token = m.take(p, w.owner, w.note, w.ttl).token
+		if !held {
+			m.notes = append(m.notes, w)
+		}
+		m.answer(w.origin, w.seq, fmt.Sprintf("int %d", w.token))
+	}
+}
+
+func (m *model) serveFreed() {
+	for len(m.frees) > 0 {
+		p := m.frees[0]
+		m.frees = m.frees[1:]
+		m.serve(p)
+	}
+	m.frees = nil
+}
+
+// quit ends the waiting of those who match, with a reply.
+func (m *model) quit(match func(w waiter) bool, reply string) (n int) {
+	var gone []waiter
+	m.queue = slices.DeleteFunc(m.queue, func(w waiter) bool {
+		if match(w) {
+			gone = append(gone, w)
+		}
+		return match(w)
+	})
+	slices.SortFunc(gone, func(a, b waiter) int {
+		return cmp.Or(cmp.Compare(a.db, b.db), strings.Compare(a.key, b.key), cmp.Compare(a.ticket, b.ticket))
+	})
+	for _, w := range gone {
+		if reply != "" {
+			m.answer(w.origin, w.seq, reply)
+		}
+		m.frees = append(m.frees, w.place())
+	}
+	return len(gone)
+}
+
+func (m *model) lock(p place, who Caller, owner, note string, ttl, wait int64) string {
+	it, held := m.get(p)
+	waiting := 0
+	for _, w := range m.queue {
+		if w.place() == p {
+			waiting++
+		}
+	}
+	switch {
+	case !held || (it.isLock() && it.val == owner):
+		return fmt.Sprint("token ", m.take(p, owner, note, ttl).token)
+	case !it.isLock():
+		return "not a lock"
+	case wait <= 0:
+		return "held"
+	case m.limits.Waiters > 0 && len(m.queue) >= m.limits.Waiters:
+		return "all queues"
+	case m.limits.WaitersPerKey > 0 && waiting >= m.limits.WaitersPerKey:
+		return "queue full"
+	}
+	me := peer{who.Origin.Node, who.Conn}
+	m.quit(func(w waiter) bool { return w.peer() == me }, "null")
+	m.counters.tickets++
+	m.queue = append(m.queue, waiter{
+		ticket: m.counters.tickets, db: p.db, key: p.key, owner: owner, note: note, ttl: ttl,
+		since: m.clock, deadline: m.clock.After(wait), origin: who.Origin, conn: who.Conn, seq: who.Seq,
+	})
+	return "parked"
+}
+
+// replace empties a database and returns what was in it.
+func (m *model) replace(db int) map[string]modelItem {
+	old := m.dbs[db]
+	m.dbs[db] = map[string]modelItem{}
+	m.drop(func(w waiter) bool { return w.db == db })
+	var ps []place
+	for _, w := range m.queue {
+		if w.db == db {
+			ps = append(ps, w.place())
+		}
+	}
+	slices.SortFunc(ps, func(a, b place) int { return strings.Compare(a.key, b.key) })
+	m.frees = append(m.frees, slices.Compact(ps)...)
+	return old
+}
+
+func (m *model) swap(a, b int) bool {
+	if a == b {
+		return true
+	}
+	if len(m.dbs[a])+len(m.dbs[b]) > MaxSwap {
+		return false
+	}
+	wasA, wasB := m.replace(a), m.replace(b)
+	for _, move := range []struct {
+		to    int
+		items map[string]modelItem
+	}{{a, wasB}, {b, wasA}} {
+		for _, key := range slices.Sorted(maps.Keys(move.items)) {
+			it := move.items[key]
+			it.token = m.newToken(it.val)
+			m.put(place{move.to, key}, it)
+		}
+	}
+	return true
+}
+
+// --- entries
+
+// apply does what Machine.Apply must do. do runs one command's words; it panics where the Machine's runner
+// does.
+func (m *model) apply(index, term uint64, e *Entry, reads []Read) {
+	m.index, m.term = index, term
+	if e.Term != 0 && e.Term != term {
+		return
+	}
+	m.limits = e.Limits
+	if e.Term != 0 && e.Clock > m.clock {
+		m.clock = e.Clock
+	}
+	m.expireDue()
+	place := 0
+	readUpTo := func(place int) {
+		for len(reads) > 0 && reads[0].Before <= place {
+			m.read(&reads[0])
+			reads = reads[1:]
+		}
+	}
+	for i := range e.Runs {
+		r := &e.Runs[i]
+		admitted := m.admit(r)
+		for j := range r.Commands {
+			readUpTo(place)
+			if seq := r.First + uint64(j); admitted && seq == m.origins[r.Origin.Node].last+1 {
+				m.origins[r.Origin.Node] = origin{r.Origin.Incarnation, seq}
+				m.command(Caller{r.Origin, r.Commands[j].Conn, seq}, &r.Commands[j])
+			}
+			place++
+		}
+	}
+	readUpTo(place + len(reads) + 1_000_000)
+}
+
+func (m *model) expireDue() {
+	for {
+		first, at := place{db: -1}, Clock(0)
+		for db := range m.dbs {
+			for _, k := range slices.Sorted(maps.Keys(m.dbs[db])) {
+				if d := m.dbs[db][k].deadline; m.isDue(d) && (first.db < 0 || d < at) {
+					first, at = place{db, k}, d
+				}
+			}
+		}
+		if first.db < 0 {
+			break
+		}
+		m.expire(first)
+	}
+	for {
+		var first *waiter
+		for i := range m.queue {
+			if w := &m.queue[i]; m.isDue(w.deadline) && (first == nil || w.deadline < first.deadline) {
+				first = w
+			}
+		}
+		if first == nil {
+			return
+		}
+		ticket := first.ticket
+		m.quit(func(w waiter) bool { return w.ticket == ticket }, "null")
+		m.serveFreed()
+	}
+}
+
+func (m *model) admit(r *Run) bool {
+	o, known := m.origins[r.Origin.Node]
+	switch {
+	case known && o.incarnation == r.Origin.Incarnation && r.First <= o.last+1:
+		return true
+	case known && o.incarnation >= r.Origin.Incarnation,
+		r.First != 1 || len(r.Commands) == 0 || r.Commands[0].Kind != KindRegister:
+		m.refuse(r.Origin, r.First)
+		return false
+	}
+	m.origins[r.Origin.Node] = origin{r.Origin.Incarnation, 0}
+	m.quit(func(w waiter) bool { return w.origin.Node == r.Origin.Node }, "")
+	m.drop(func(w waiter) bool { return w.origin.Node == r.Origin.Node })
+	m.serveFreed()
+	return true
+}
+
+func (m *model) command(who Caller, c *Command) {
+	me := peer{who.Origin.Node, who.Conn}
+	mine := func(w waiter) bool { return w.peer() == me }
+	reply := "OK"
+	switch c.Kind {
+	case KindCommand:
+		m.drop(mine)
+		reply = m.run(who, c)
+	case KindClose:
+		m.quit(mine, "null")
+		if i := slices.IndexFunc(m.notes, mine); i >= 0 && len(c.Words) > 0 {
+			m.remove(m.notes[i].place())
+		}
+		m.drop(mine)
+		m.serveFreed()
+	case KindUnblock:
+		text := "null"
+		if len(c.Words) > 0 && string(c.Words[0]) == "ERROR" {
+			text = "error UNBLOCKED client unblocked via CLIENT UNBLOCK"
+		}
+		reply = fmt.Sprintf("int %d", m.quit(mine, text))
+		m.serveFreed()
+	}
+	m.answer(who.Origin, who.Seq, reply)
+}
+
+// run runs a command of the test's runner; one that panics leaves nothing behind but the graves.
+func (m *model) run(who Caller, c *Command) (reply string) {
+	before := m.clone()
+	defer func() {
+		if cause := recover(); cause != nil {
+			graves := m.graves
+			*m = *before
+			m.graves = graves
+			m.counters.undone++
+			reply = fmt.Sprintf("error ERR internal error in this command, nothing was changed: %v", cause)
+		}
+	}()
+	reply = modelOps(m, who, int(c.DB), c.Words, true)
+	m.serveFreed()
+	return reply
+}
+
+func (m *model) read(r *Read) {
+	who := Caller{r.Origin, r.Command.Conn, 0}
+	m.events = append(m.events, "read "+modelOps(m, who, int(r.Command.DB), r.Command.Words, false))
+}
