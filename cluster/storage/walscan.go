@@ -120,11 +120,18 @@ func (w *walScan) segment(path string, buf []byte, info types.SegmentInfo) (foun
 		}
 		return f, nil // what follows a seal is never read
 	}
+	return w.end(path, buf, info, f, last)
+}
+
+// end judges what follows the last good batch of the tail: nothing, a torn end, or damage.
+func (w *walScan) end(
+	path string, buf []byte, info types.SegmentInfo, f found, last uint64,
+) (found, error) {
 	if f.entries > 0 && last < info.MinIndex {
 		return f, corrupt(path, "it ends with entry %d, before the log begins with %d", last, info.MinIndex)
 	}
 	f.damaged = !w.isZero(buf[f.end:])
-	if f.damaged && f.sealed == 0 && laterBatch(buf, from, last) {
+	if f.damaged && f.sealed == 0 && laterBatch(buf, max(f.end, fileHeader), last) {
 		return f, corrupt(path, "behind entry %d (byte %d) it does not match its checksums, and more was "+
 			"written later, so this is no torn end", last, f.end)
 	}
