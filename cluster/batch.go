@@ -9,19 +9,19 @@ import (
 // batch is one entry on its way through Raft.
 type batch struct {
 	nonce uint64
-	calls []*Call // in order, reads among them
+	calls []*call // in order, reads among them
 	bytes int     // their size
 	data  []byte  // the entry
 
 	reads  []fsm.Read
-	readOf []*Call // the call of each read
+	readOf []*call // the call of each read
 	run    []fsm.Command
 	first  uint64
 }
 
 // fill takes calls from the front of waiting while they fit into an entry of limit bytes, at least one, and
 // returns the rest.
-func (b *batch) fill(waiting []*Call, limit int, origin fsm.Origin) (rest []*Call) {
+func (b *batch) fill(waiting []*call, limit int, origin fsm.Origin) (rest []*call) {
 	n := 0
 	for ; n < len(waiting) && n < maxCallsPerEntry; n++ {
 		c := waiting[n]

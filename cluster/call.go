@@ -1,4 +1,5 @@
-// A call is a command on its way, a group the calls that one connection submits together.
+// What the node keeps of a call on its way. The calls that one connection submits together are a group:
+// its channel gets one value when all of them have their replies.
 
 package cluster
 
@@ -8,43 +9,38 @@ import (
 	"github.com/divtxt/lockd/fsm"
 )
 
-// Call is one command and, once its group is done, its reply.
-type Call struct {
-	Command fsm.Command
-	Read    bool // changes nothing: rides along with an entry instead of being logged
-	Long    bool // a read that may be long: runs beside later entries
-	Grows   bool // may add to the state: refused while the disk is nearly full
-	Reply   fsm.Reply
-
-	group    *Group
+// call is one submitted fsm.Call. It is never used again: a copy of an entry that comes back after a change
+// of leader may still point to it. The fsm.Call itself belongs to the connection again once it is answered.
+type call struct {
+	*fsm.Call
+	group    *group
 	seq      uint64 // number among this node's logged commands; 0 for a read
 	cut      bool   // was put into an entry once: its outcome may be unknown
 	answered bool   // guarded by the outbox
 }
 
-// Group is calls that are answered together. It is used once: a copy of an entry that comes back after a
-// change of leader may still point to its calls.
-type Group struct {
-	Calls   []Call
+// group is calls that are answered together.
+type group struct {
+	calls   []call
 	pending atomic.Int32
-	done    chan struct{}
-	one     [1]Call // where Calls begins, so that a lone command needs one piece of memory
+	done    chan<- struct{}
+	one     [1]call // where calls begins, so that a lone command needs one piece of memory
 }
 
-// NewGroup returns an empty group with room for n calls. done has room for one value, which it gets when
-// all calls of the submitted group have their replies; it may serve one group after another.
-func NewGroup(n int, done chan struct{}) *Group {
-	g := &Group{done: done}
-	if n > 1 {
-		g.Calls = make([]Call, 0, n)
-	} else {
-		g.Calls = g.one[:0]
+func newGroup(calls []fsm.Call, done chan<- struct{}) *group {
+	g := &group{done: done}
+	g.calls = g.one[:]
+	if len(calls) != 1 {
+		g.calls = make([]call, len(calls))
+	}
+	for i := range calls {
+		g.calls[i] = call{Call: &calls[i], group: g}
 	}
 	return g
 }
 
 // answer counts one reply; the last one wakes who waits.
-func (g *Group) answer() {
+func (g *group) answer() {
 	if g.pending.Add(-1) == 0 {
 		g.done <- struct{}{}
 	}

@@ -154,20 +154,15 @@ func (n *Node) Ready(ctx context.Context) error {
 	}
 }
 
-// Submit sends the group's calls on their way, in order; the group's channel tells when all are answered. The words of
-// its commands must stay as they are until then.
-func (n *Node) Submit(g *Group) {
-	if len(g.Calls) == 0 {
-		g.pending.Store(1)
-		g.answer()
-		return
-	}
+// Submit sends calls on their way, in order, and returns at once; done, which needs room for a value, gets
+// one when all have their replies.
+func (n *Node) Submit(calls []fsm.Call, done chan<- struct{}) {
 	noGrowth := ""
 	if left, ok := n.opts.Free(); !ok {
 		noGrowth = fmt.Sprintf("OOM disk full: only %d MiB are left on the data folder's disk, below "+
 			"min-free-disk; reads, renewals and releases still work; free some space", left>>20)
 	}
-	n.outbox.submit(g, noGrowth)
+	n.outbox.submit(newGroup(calls, done), noGrowth)
 }
 
 // Leave ends a connection that was parked or has an unread grant. unread says that its last reply was never
@@ -177,9 +172,7 @@ func (n *Node) Leave(conn uint64, unread bool) {
 	if unread {
 		c.Words = [][]byte{[]byte("UNREAD")}
 	}
-	g := NewGroup(1, make(chan struct{}, 1))
-	g.Calls = append(g.Calls, Call{Command: c})
-	n.outbox.submit(g, "")
+	n.outbox.submit(newGroup([]fsm.Call{{Command: c}}, make(chan struct{}, 1)), "")
 }
 
 // Unblock ends the waiting of a connection of this node, with an error or as if its patience had ended,
@@ -189,13 +182,12 @@ func (n *Node) Unblock(conn uint64, withError bool) bool {
 	if withError {
 		how = "ERROR"
 	}
+	calls := []fsm.Call{{Command: fsm.Command{
+		Kind: fsm.KindUnblock, Conn: conn, Words: [][]byte{[]byte(how)}}}}
 	done := make(chan struct{}, 1)
-	g := NewGroup(1, done)
-	g.Calls = append(g.Calls, Call{Command: fsm.Command{
-		Kind: fsm.KindUnblock, Conn: conn, Words: [][]byte{[]byte(how)}}})
-	n.outbox.submit(g, "")
+	n.Submit(calls, done)
 	<-done
-	return g.Calls[0].Reply.Kind() == resp.KindInt && g.Calls[0].Reply.Num() == 1
+	return calls[0].Reply.Kind() == resp.KindInt && calls[0].Reply.Num() == 1
 }
 
 // Close hands in what is in flight and stops the node. Calls without an outcome get an error that says

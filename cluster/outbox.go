@@ -19,17 +19,17 @@ type outbox struct {
 
 	mu     sync.Mutex
 	seq    uint64           // the last number given
-	queue  []*Call          // not yet cut into an entry, in order
+	queue  []*call          // not yet cut into an entry, in order
 	queued int              // how many calls are queued, those the proposer has taken included
 	bytes  int              // their size
-	sent   map[uint64]*Call // logged calls without a reply, by number
+	sent   map[uint64]*call // logged calls without a reply, by number
 	closed bool
 }
 
 func newOutbox(maxCalls, maxBytes int) *outbox {
 	return &outbox{
 		maxCalls: maxCalls, maxBytes: maxBytes,
-		wake: make(chan struct{}, 1), sent: map[uint64]*Call{},
+		wake: make(chan struct{}, 1), sent: map[uint64]*call{},
 	}
 }
 
@@ -40,12 +40,11 @@ const (
 
 // submit numbers the group's calls and queues them, all or none. Where noGrowth is not empty, calls that
 // may add to the state get it as their reply instead.
-func (o *outbox) submit(g *Group, noGrowth string) {
+func (o *outbox) submit(g *group, noGrowth string) {
 	size, n := 0, 0
-	last := lastWrite(g.Calls)
-	for i := range g.Calls {
-		c := &g.Calls[i]
-		c.group = g
+	last := lastWrite(g.calls)
+	for i := range g.calls {
+		c := &g.calls[i]
 		if noGrowth != "" && c.Grows {
 			c.Reply, c.answered = resp.Error(noGrowth), true
 			continue
@@ -70,8 +69,8 @@ func (o *outbox) submit(g *Group, noGrowth string) {
 		refuse(g, refusal)
 		return
 	}
-	for i := range g.Calls {
-		if c := &g.Calls[i]; !c.answered {
+	for i := range g.calls {
+		if c := &g.calls[i]; !c.answered {
 			o.enqueue(c)
 		}
 	}
@@ -81,7 +80,7 @@ func (o *outbox) submit(g *Group, noGrowth string) {
 	o.notify()
 }
 
-func (o *outbox) enqueue(c *Call) {
+func (o *outbox) enqueue(c *call) {
 	if !c.Read {
 		o.seq++
 		c.seq = o.seq
@@ -90,7 +89,7 @@ func (o *outbox) enqueue(c *Call) {
 	o.queue = append(o.queue, c)
 }
 
-func lastWrite(calls []Call) int {
+func lastWrite(calls []call) int {
 	for i := len(calls) - 1; i >= 0; i-- {
 		if !calls[i].Read {
 			return i
@@ -110,9 +109,9 @@ func (o *outbox) refusal(size int) string {
 	return ""
 }
 
-func refuse(g *Group, text string) {
-	for i := range g.Calls {
-		g.Calls[i].Reply = resp.Error(text)
+func refuse(g *group, text string) {
+	for i := range g.calls {
+		g.calls[i].Reply = resp.Error(text)
 	}
 	g.pending.Store(1)
 	g.answer()
@@ -126,7 +125,7 @@ func (o *outbox) notify() {
 }
 
 // take moves what is queued to the end of to.
-func (o *outbox) take(to []*Call) []*Call {
+func (o *outbox) take(to []*call) []*call {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	to = append(to, o.queue...)
@@ -144,7 +143,7 @@ func (o *outbox) cut(b *batch) {
 }
 
 // uncut returns those of b's calls that still have no reply, to be sent again.
-func (o *outbox) uncut(b *batch) (again []*Call) {
+func (o *outbox) uncut(b *batch) (again []*call) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, c := range b.calls {
@@ -158,7 +157,7 @@ func (o *outbox) uncut(b *batch) (again []*Call) {
 }
 
 // settled drops from waiting what a late copy of an entry has answered meanwhile.
-func (o *outbox) settled(waiting []*Call) []*Call {
+func (o *outbox) settled(waiting []*call) []*call {
 	left := waiting[:0]
 	for _, c := range waiting {
 		if c.answered {
@@ -174,7 +173,7 @@ func (o *outbox) settled(waiting []*Call) []*Call {
 // reply is what an entry said about one of this node's commands.
 type reply struct {
 	seq  uint64
-	read *Call // for a read, which has no number
+	read *call // for a read, which has no number
 	v    fsm.Reply
 }
 
@@ -209,12 +208,12 @@ func (o *outbox) deliver(replies []reply) {
 }
 
 // close answers everything that is left when the node stops: what was never cut was surely not done.
-func (o *outbox) close(waiting []*Call) {
+func (o *outbox) close(waiting []*call) {
 	o.mu.Lock()
 	o.closed = true
 	waiting = append(waiting, o.queue...)
 	o.queue = nil
-	var left []*Call
+	var left []*call
 	for _, c := range waiting {
 		if !c.answered && !c.cut {
 			c.Reply, c.answered = resp.Error(msgClosing), true
@@ -232,7 +231,7 @@ func (o *outbox) close(waiting []*Call) {
 		c.Reply, c.answered = resp.Error(msgUnknown), true
 		left = append(left, c)
 	}
-	o.sent = map[uint64]*Call{}
+	o.sent = map[uint64]*call{}
 	o.mu.Unlock()
 	for _, c := range left {
 		c.group.answer()
@@ -240,7 +239,7 @@ func (o *outbox) close(waiting []*Call) {
 }
 
 // running tells that a read is being run beside the entries: it will be answered, and is not sent again.
-func (o *outbox) running(c *Call) {
+func (o *outbox) running(c *call) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	c.answered = true

@@ -22,8 +22,8 @@ type proposer struct {
 	clock   *clock
 	term    uint64    // of this leadership, as its first entry had it
 	last    time.Time // when the last entry was proposed
-	waiting []*Call   // taken from the outbox, not yet in an entry
-	backing []*Call   // the array behind waiting
+	waiting []*call   // taken from the outbox, not yet in an entry
+	backing []*call   // the array behind waiting
 	timer   *time.Timer
 	nonce   uint64
 	again   bool // waiting has calls that were in an entry before
