@@ -4,8 +4,9 @@
 package fsm
 
 import (
+	"bytes"
 	"fmt"
-	"os"
+	"io"
 	"runtime"
 	"strconv"
 	"testing"
@@ -171,21 +172,50 @@ func heap() int64 {
 	return int64(s.HeapAlloc)
 }
 
-// TestBytesOfALock reports what a lock takes in memory, and that this is no more than it is counted for
-// and a little. LOCKD_LOCKS sets how many there are.
+// TestBytesOfALock reports what a lock takes in memory, fresh and restored, and that this is about what it is
+// counted for.
 func TestBytesOfALock(t *testing.T) {
-	n := 100_000
-	if s := os.Getenv("LOCKD_LOCKS"); s != "" {
-		n, _ = strconv.Atoi(s)
-	}
+	n := manyLocks(100_000)
 	before := heap()
 	m := New(lockRunner{})
 	newFeeder(t, m).fill(n, 1_000_000)
-	live := heap() - before
-	each := live / int64(n)
-	t.Logf("%d locks: %d bytes live each, counted as %d", n, each, m.Bytes()/int64(n))
-	if each > 200 {
-		t.Errorf("a lock takes %d bytes, 200 at most were meant", each)
+	fresh := (heap() - before) / int64(n)
+	data := snapshotOf(t, m)
+	counted := m.Bytes() / int64(n)
+	m = New(lockRunner{})
+	before = heap()
+	if err := m.Restore(bytes.NewReader(data)); err != nil {
+		t.Fatal(err)
+	}
+	restored := (heap() - before) / int64(n)
+	t.Logf("%d locks: %d bytes live each, %d when restored, counted as %d", n, fresh, restored, counted)
+	if max(fresh, restored) > 200 {
+		t.Errorf("a lock takes %d or %d bytes, 200 at most were meant", fresh, restored)
 	}
 	runtime.KeepAlive(m)
+	runtime.KeepAlive(data)
+}
+
+// BenchmarkSnapshot writes and restores a million locks.
+func BenchmarkSnapshot(b *testing.B) {
+	const keys = 1_000_000
+	m := New(lockRunner{})
+	newFeeder(b, m).fill(keys, 1_000_000)
+	data := snapshotOf(b, m)
+	b.Run("write", func(b *testing.B) {
+		b.SetBytes(int64(len(data)))
+		for b.Loop() {
+			if err := m.View().Write(io.Discard); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("restore", func(b *testing.B) {
+		b.SetBytes(int64(len(data)))
+		for b.Loop() {
+			if err := New(lockRunner{}).Restore(bytes.NewReader(data)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

@@ -46,6 +46,15 @@ func newSpace() *space {
 // copy returns a copy for reading only, in constant time. It has no index.
 func (s *space) copy() *space { return &space{keys: s.keys.Copy(), bytes: s.bytes} }
 
+// tighten gives back the memory that trees leave unused when they are filled in order: half of every node.
+// A node is copied, at its true size, when it is touched for the first time after a copy of its tree.
+func (s *space) tighten() {
+	s.keys.Copy()
+	s.keys.ScanMut(func(string, *Item) bool { return true })
+	s.index.Copy()
+	s.index.ScanMut(func(due) bool { return true })
+}
+
 // set is the primitive behind every change: it puts it, or removes key where it is nil, and returns what
 // stood there before.
 func (s *space) set(key string, it *Item) (old *Item) {

@@ -117,7 +117,7 @@ func txRead(tx *Tx, a opArgs) string {
 		if it == nil {
 			return "-"
 		}
-		return fmt.Sprint(brief(it.Str), it.Token, it.TTL(tx.Clock()), it.Note(), it.Since)
+		return fmt.Sprintf("%s %d %d %s %d", brief(it.Str), it.Token, it.TTL(tx.Clock()), it.Note(), it.Since)
 	case "len":
 		return fmt.Sprint(tx.Len())
 	case "each":
@@ -235,7 +235,7 @@ func modelRead(m *model, db int, a opArgs) string {
 		if it.deadline != NoDeadline {
 			ttl = int64(it.deadline - m.clock)
 		}
-		return fmt.Sprint(brief(it.val), it.token, ttl, it.note, it.since)
+		return fmt.Sprintf("%s %d %d %s %d", brief(it.val), it.token, ttl, it.note, it.since)
 	case "len":
 		return fmt.Sprint(len(m.live(db)))
 	case "each":

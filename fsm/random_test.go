@@ -20,7 +20,7 @@ import (
 )
 
 func TestRandom(t *testing.T) {
-	first, seeds := int64(1), int64(150)
+	first, seeds := int64(1), int64(100)
 	if s, err := strconv.ParseInt(os.Getenv("LOCKD_SEEDS"), 10, 64); err == nil {
 		seeds = s
 	}

@@ -142,9 +142,8 @@ func (m *Machine) Restore(r io.Reader) error {
 }
 
 func (d *decoder) header(m *Machine) {
-	if string(d.bytes(len(snapshotMagic))) != snapshotMagic {
-		d.err = errors.New("this is not a snapshot of lockd")
-		return
+	if magic := d.bytes(len(snapshotMagic)); d.err == nil && string(magic) != snapshotMagic {
+		d.fail(errors.New("this is not a snapshot of lockd"))
 	}
 	if version := d.uint(); d.err == nil && version != SnapshotVersion {
 		d.fail(fmt.Errorf("it has version %d, this program knows %d: start a newer lockd",
@@ -185,6 +184,7 @@ func (d *decoder) space(s *space) {
 	for _, v := range dues {
 		s.index.Load(v)
 	}
+	s.tighten()
 }
 
 func (d *decoder) item() *Item {

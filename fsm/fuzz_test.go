@@ -1,0 +1,185 @@
+// Bytes from outside: entries and snapshots that are damaged or made up must never panic, never ask for
+// memory that their length does not justify, and leave the state as it was. CRCs are made right here for
+// half of them, or nothing but the CRC would be tested.
+
+package fsm
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"math/rand"
+	"runtime"
+	"testing"
+)
+
+// busy returns a machine with something of everything, and its index.
+func busy(tb testing.TB) *Machine {
+	tb.Helper()
+	w := newWorld(7)
+	for range 60 {
+		if err := w.step(); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return w.replicas[1]
+}
+
+func snapshotOf(tb testing.TB, m *Machine) []byte {
+	tb.Helper()
+	var b bytes.Buffer
+	if err := m.View().Write(&b); err != nil {
+		tb.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// sealEntry makes the version and the checksum of an entry right.
+func sealEntry(data []byte) []byte {
+	data = bytes.Clone(data)
+	if len(data) >= headerBytes {
+		data[0] = EntryVersion
+		binary.LittleEndian.PutUint32(data[1:], crc32.Checksum(data[headerBytes:], castagnoli()))
+	}
+	return data
+}
+
+// sealSnapshot makes the checksum of a snapshot right.
+func sealSnapshot(data []byte) []byte {
+	if len(data) < 4 {
+		return data
+	}
+	data = bytes.Clone(data)
+	body := data[:len(data)-4]
+	binary.LittleEndian.PutUint32(data[len(body):], crc32.Checksum(body, castagnoli()))
+	return data
+}
+
+func FuzzApply(f *testing.F) {
+	w := newWorld(3)
+	for range 12 {
+		w.index++
+		e, _ := w.entry()
+		f.Add(e.Append(nil))
+	}
+	f.Add([]byte{})
+	f.Add([]byte{2, 0, 0, 0, 0})
+	start := snapshotOf(f, busy(f))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m := New(opRunner{})
+		if err := m.Restore(bytes.NewReader(start)); err != nil {
+			t.Fatal(err)
+		}
+		before := m.Hash()
+		for _, d := range [][]byte{data, sealEntry(data)} {
+			index := m.Index()
+			err := m.Apply(index+1, 5, d, nil, noSink{})
+			switch {
+			case err != nil && err != Void{}:
+				if m.Hash() != before {
+					t.Fatal("an entry that was refused has changed the state")
+				}
+			case err == nil && Check(d) != nil:
+				t.Fatal("Check refuses what Apply accepts")
+			}
+			if err := m.Check(); err != nil {
+				t.Fatal(err)
+			}
+			before = m.Hash()
+		}
+	})
+}
+
+func FuzzRestore(f *testing.F) {
+	f.Add(snapshotOf(f, New(opRunner{})))
+	full := snapshotOf(f, busy(f))
+	f.Add(full)
+	f.Add(full[:len(full)/2])
+	f.Add([]byte(snapshotMagic + "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
+	m := New(opRunner{})
+	if err := m.Restore(bytes.NewReader(full)); err != nil {
+		f.Fatal(err)
+	}
+	hash := m.Hash()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, d := range [][]byte{data, sealSnapshot(data)} {
+			target := New(opRunner{})
+			if err := target.Restore(bytes.NewReader(d)); err == nil {
+				_ = target.Apply(target.Index()+1, 1, (&Entry{Term: 1, Clock: 1 << 40}).Append(nil), nil, noSink{})
+				continue
+			}
+			if err := m.Restore(bytes.NewReader(d)); err == nil || m.Hash() != hash {
+				t.Fatalf("a restore that failed (%v) has changed the state", err)
+			}
+		}
+	})
+}
+
+// TestDamagedEntry changes single bits of a valid entry: the checksum must tell.
+func TestDamagedEntry(t *testing.T) {
+	w := newWorld(3)
+	e, _ := w.entry()
+	for len(e.Runs) == 0 {
+		e, _ = w.entry()
+	}
+	data := e.Append(nil)
+	m := New(opRunner{})
+	for bit := range len(data) * 8 {
+		damaged := bytes.Clone(data)
+		damaged[bit/8] ^= 1 << (bit % 8)
+		if err := m.Apply(1, 1, damaged, nil, noSink{}); err == nil || err == (Void{}) {
+			t.Fatalf("bit %d changed: %v", bit, err)
+		}
+	}
+	for n := range data {
+		if err := m.Apply(1, 1, data[:n], nil, noSink{}); err == nil {
+			t.Fatalf("accepted when cut to %d bytes", n)
+		}
+	}
+	if m.Hash() != New(opRunner{}).Hash() {
+		t.Fatal("damaged entries have changed the state")
+	}
+}
+
+// TestDamagedSnapshot changes single bytes of a snapshot and cuts it: it is refused, and the state stays.
+func TestDamagedSnapshot(t *testing.T) {
+	m := busy(t)
+	hash, data := m.Hash(), snapshotOf(t, m)
+	rng := rand.New(rand.NewSource(1))
+	for range 3000 {
+		damaged := bytes.Clone(data)
+		if rng.Intn(4) == 0 {
+			damaged = damaged[:rng.Intn(len(data))]
+		} else {
+			damaged[rng.Intn(len(data))] ^= byte(1 + rng.Intn(255))
+		}
+		if err := m.Restore(bytes.NewReader(damaged)); err == nil {
+			t.Fatal("a damaged snapshot was accepted")
+		}
+	}
+	if m.Hash() != hash || m.Check() != nil {
+		t.Fatal("damaged snapshots have changed the state")
+	}
+}
+
+// TestAbsurdLengths restores snapshots that promise more than there is.
+func TestAbsurdLengths(t *testing.T) {
+	zeros := func(b []byte, n int) []byte { return append(b, make([]byte, n)...) }
+	head := zeros([]byte(snapshotMagic+"\x01"), 9) // clock, index, term, counters
+	huge := binary.AppendUvarint(nil, 1<<62)
+	for name, data := range map[string][]byte{
+		"graves":  append(bytes.Clone(head), huge...),
+		"string":  append(append(bytes.Clone(head), 1), huge...),
+		"origins": append(zeros(bytes.Clone(head), 1), huge...),
+		"items":   append(zeros(bytes.Clone(head), 2), huge...),
+		"waiters": append(zeros(bytes.Clone(head), 18), huge...),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := New(opRunner{}).Restore(bytes.NewReader(data))
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; err == nil || n > 4<<20 {
+			t.Errorf("%s: %v, %d bytes allocated", name, err, n)
+		}
+	}
+}
