@@ -58,43 +58,28 @@ func (m *Machine) checkSpace(db int, s *space) error {
 	return nil
 }
 
-// checkQueue holds the queue against what is derived from it.
+// checkQueue holds the waiters against what is derived from them.
 func (m *Machine) checkQueue() error {
 	var err error
 	q := m.queue
-	bytes, wakes, length := int64(0), 0, 0
-	last := place{db: -1}
-	ended := func() error { // the queue of the place last has been gone through
-		if last.db >= 0 && q.lengths[last] != length {
-			return fmt.Errorf("%d wait for %q, counted were %d", length, last.key, q.lengths[last])
-		}
-		return nil
-	}
-	places := 0
+	bytes, places, wakes := int64(0), 0, 0
 	q.all.Scan(func(w *waiter) bool {
 		bytes += w.cost()
-		if p := w.place(); p != last {
-			if err = ended(); err == nil {
-				err = m.checkHead(w)
-			}
-			if it := m.itemAt(p); it != nil && it.Deadline != NoDeadline {
-				wakes++
-			}
-			last, length = p, 0
-			places++
-		}
-		length++
-		switch {
-		case err != nil:
-		case q.parked[w.peer()] != w:
+		if q.parked[w.peer()] != w {
 			err = fmt.Errorf("waiter %d is not found by its connection", w.ticket)
-		case w.ticket > m.counters.tickets:
+		} else if w.ticket > m.counters.tickets {
 			err = fmt.Errorf("waiter has ticket %d, given were %d", w.ticket, m.counters.tickets)
 		}
 		return err == nil
 	})
-	if err == nil {
-		err = ended()
+	for db := range m.dbs {
+		q.places(db, func(p place) {
+			places++
+			if it := m.itemAt(p); it != nil && it.Deadline != NoDeadline {
+				wakes++
+			}
+			err = errors.Join(err, m.checkPlace(p))
+		})
 	}
 	switch {
 	case err != nil:
@@ -110,17 +95,21 @@ func (m *Machine) checkQueue() error {
 	return nil
 }
 
-// checkHead holds the first waiter of a key against the key: nobody waits first for what is free or its own.
-func (m *Machine) checkHead(w *waiter) error {
-	it := m.itemAt(w.place())
+// checkPlace holds the waiters of a key against the key: nobody waits first for what is free or its own.
+func (m *Machine) checkPlace(p place) error {
+	length := 0
+	m.queue.each(p, func(*waiter) bool { length++; return true })
+	it, w := m.itemAt(p), m.queue.first(p)
 	switch {
+	case length != m.queue.lengths[p]:
+		return fmt.Errorf("%d wait for %q, counted were %d", length, p.key, m.queue.lengths[p])
 	case it == nil:
-		return fmt.Errorf("%q waits for %q, which is free", w.owner, w.key)
+		return fmt.Errorf("%q waits for %q, which is free", w.owner, p.key)
 	case it.IsLock() && it.Str == w.owner:
-		return fmt.Errorf("%q waits for %q, which it holds", w.owner, w.key)
+		return fmt.Errorf("%q waits for %q, which it holds", w.owner, p.key)
 	case it.Deadline != NoDeadline:
-		if _, ok := m.wakes.Get(wake{it.Deadline, w.place()}); !ok {
-			return fmt.Errorf("nobody wakes up for %q at %d", w.key, it.Deadline)
+		if _, ok := m.wakes.Get(wake{it.Deadline, p}); !ok {
+			return fmt.Errorf("nobody wakes up for %q at %d", p.key, it.Deadline)
 		}
 	}
 	return nil

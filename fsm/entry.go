@@ -103,8 +103,11 @@ func Check(data []byte) error {
 func (e *Entry) Append(b []byte) []byte {
 	start := len(b)
 	b = append(b, EntryVersion, 0, 0, 0, 0)
-	for _, n := range [...]uint64{e.Nonce, e.Term, uint64(e.Clock), uint64(e.Wall),
-		uint64(e.Limits.Memory), uint64(e.Limits.Waiters), uint64(e.Limits.WaitersPerKey), e.DigestIndex, e.Digest, uint64(len(e.Runs))} {
+	for _, n := range [...]uint64{
+		e.Nonce, e.Term, uint64(e.Clock), uint64(e.Wall),
+		uint64(e.Limits.Memory), uint64(e.Limits.Waiters), uint64(e.Limits.WaitersPerKey),
+		e.DigestIndex, e.Digest, uint64(len(e.Runs)),
+	} {
 		b = binary.AppendUvarint(b, n)
 	}
 	for i := range e.Runs {

@@ -46,79 +46,83 @@ type step struct {
 	want  string
 }
 
+// unread is the end of connection 2 before it could read its last reply.
+var unread = Command{Kind: KindClose, Conn: 2, Words: words("UNREAD")}
+
+var scenarios = map[string][]step{
+	"a lock lives through its last millisecond": {
+		{0, on(1, "lock k a 10 0 -"), "#2 bulk token 1"},
+		{10, on(2, "lock k b 10 0 -"), "#3 bulk held"},
+		{1, on(2, "lock k b 10 0 -"), "#4 bulk token 2"},
+	},
+	"the holder keeps its token and never shortens": {
+		{0, on(1, "lock k a 100 0 -"), "#2 bulk token 1"},
+		{0, on(1, "lock k a 10 0 -", "get k"), "#3 bulk token 1;a 1 100 - 0"},
+	},
+	"waiters are served in order by the release": {
+		{0, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
+		{0, on(2, "lock k b 0 50 -"), "#3 none"},
+		{0, on(3, "lock k c 0 50 -"), "#4 none"},
+		{0, on(1, "unlock k a"), "#3 int 2, #5 bulk true"},
+		{0, on(2, "unlock k b"), "#4 int 3, #6 bulk true"},
+	},
+	"a close without reading passes the lock on": {
+		{0, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
+		{0, on(2, "lock k b 0 50 -"), "#3 none"},
+		{0, on(3, "lock k c 0 50 -"), "#4 none"},
+		{0, on(1, "unlock k a"), "#3 int 2, #5 bulk true"},
+		{0, unread, "#4 int 3, #6 OK"},
+	},
+	"a close without reading leaves a lock that its owner asked for again": {
+		{0, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
+		{0, on(2, "lock k b 0 50 -"), "#3 none"},
+		{0, on(1, "unlock k a"), "#3 int 2, #4 bulk true"},
+		{0, on(3, "lock k b 0 50 -"), "#5 bulk token 2"},
+		{0, unread, "#6 OK"},
+		{0, on(3, "get k"), "#7 bulk b 2 -1 - 0"},
+	},
+	"an owner that waits twice is served twice, and the end of one leaves the other": {
+		{0, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
+		{0, on(2, "lock k b 0 50 -"), "#3 none"},
+		{0, on(3, "lock k b 0 50 -"), "#4 none"},
+		{0, on(1, "unlock k a"), "#3 int 2, #4 int 2, #5 bulk true"},
+		{0, unread, "#6 OK"},
+		{0, on(3, "get k"), "#7 bulk b 2 -1 - 0"},
+	},
+	"a script that frees and takes again is not overtaken": {
+		{0, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
+		{0, on(2, "lock k b 0 50 -"), "#3 none"},
+		{0, on(1, "del k", "set k c 0"), "#4 bulk true;token 2"},
+	},
+	"what is due in the middle of a script serves its own queue only": {
+		{9, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
+		{0, on(2, "lock k b 0 500 -"), "#3 none"},
+		{0, on(1, "set x a -5", "del k", "get x", "set k c 0"), "#4 bulk token 2;true;-;token 3"},
+	},
+	"who waits behind one that gives up is served if its owner holds the lock": {
+		{0, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
+		{0, on(2, "lock k b 0 5 -"), "#3 none"},
+		{0, on(3, "lock k c 0 500 -"), "#4 none"},
+		{0, on(1, "set k c 0"), "#5 bulk token 2"},
+		{6, on(1, "get k"), "#3 null, #4 int 2, #6 bulk c 2 -1 - 0"},
+	},
+	"a panic undoes grants and their replies": {
+		{0, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
+		{0, on(2, "lock k b 0 50 -"), "#3 none"},
+		{0, on(1, "flush", "set x y 0", "swap 1", "panic"),
+			"#4 error ERR internal error in this command, nothing was changed: boom"},
+		{0, on(1, "unlock k a"), "#3 int 2, #5 bulk true"},
+	},
+	"a flush serves all queues": {
+		{0, on(1, "lock k a 0 0 -", "lock l a 0 0 -"), "#2 bulk token 1;token 2"},
+		{0, on(2, "lock l b 0 50 -"), "#3 none"},
+		{0, on(3, "lock k c 0 50 -"), "#4 none"},
+		{0, on(1, "flush"), "#4 int 3, #3 int 4, #5 bulk flushed"},
+	},
+}
+
 func TestScenarios(t *testing.T) {
-	unread := Command{Kind: KindClose, Conn: 2, Words: words("UNREAD")}
-	for name, steps := range map[string][]step{
-		"a lock lives through its last millisecond": {
-			{0, on(1, "lock k a 10 0 -"), "#2 bulk token 1"},
-			{10, on(2, "lock k b 10 0 -"), "#3 bulk held"},
-			{1, on(2, "lock k b 10 0 -"), "#4 bulk token 2"},
-		},
-		"the holder keeps its token and never shortens": {
-			{0, on(1, "lock k a 100 0 -"), "#2 bulk token 1"},
-			{0, on(1, "lock k a 10 0 -", "get k"), "#3 bulk token 1;a 1 100 - 0"},
-		},
-		"waiters are served in order by the release": {
-			{0, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
-			{0, on(2, "lock k b 0 50 -"), "#3 none"},
-			{0, on(3, "lock k c 0 50 -"), "#4 none"},
-			{0, on(1, "unlock k a"), "#3 int 2, #5 bulk true"},
-			{0, on(2, "unlock k b"), "#4 int 3, #6 bulk true"},
-		},
-		"a close without reading passes the lock on": {
-			{0, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
-			{0, on(2, "lock k b 0 50 -"), "#3 none"},
-			{0, on(3, "lock k c 0 50 -"), "#4 none"},
-			{0, on(1, "unlock k a"), "#3 int 2, #5 bulk true"},
-			{0, unread, "#4 int 3, #6 OK"},
-		},
-		"a close without reading leaves a lock that its owner asked for again": {
-			{0, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
-			{0, on(2, "lock k b 0 50 -"), "#3 none"},
-			{0, on(1, "unlock k a"), "#3 int 2, #4 bulk true"},
-			{0, on(3, "lock k b 0 50 -"), "#5 bulk token 2"},
-			{0, unread, "#6 OK"},
-			{0, on(3, "get k"), "#7 bulk b 2 -1 - 0"},
-		},
-		"an owner that waits twice is served twice, and the end of one leaves the other": {
-			{0, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
-			{0, on(2, "lock k b 0 50 -"), "#3 none"},
-			{0, on(3, "lock k b 0 50 -"), "#4 none"},
-			{0, on(1, "unlock k a"), "#3 int 2, #4 int 2, #5 bulk true"},
-			{0, unread, "#6 OK"},
-			{0, on(3, "get k"), "#7 bulk b 2 -1 - 0"},
-		},
-		"a script that frees and takes again is not overtaken": {
-			{0, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
-			{0, on(2, "lock k b 0 50 -"), "#3 none"},
-			{0, on(1, "del k", "set k c 0"), "#4 bulk true;token 2"},
-		},
-		"what is due in the middle of a script serves its own queue only": {
-			{9, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
-			{0, on(2, "lock k b 0 500 -"), "#3 none"},
-			{0, on(1, "set x a -5", "del k", "get x", "set k c 0"), "#4 bulk token 2;true;-;token 3"},
-		},
-		"who waits behind one that gives up is served if its owner holds the lock": {
-			{0, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
-			{0, on(2, "lock k b 0 5 -"), "#3 none"},
-			{0, on(3, "lock k c 0 500 -"), "#4 none"},
-			{0, on(1, "set k c 0"), "#5 bulk token 2"},
-			{6, on(1, "get k"), "#3 null, #4 int 2, #6 bulk c 2 -1 - 0"},
-		},
-		"a panic undoes grants and their replies": {
-			{0, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
-			{0, on(2, "lock k b 0 50 -"), "#3 none"},
-			{0, on(1, "flush", "set x y 0", "swap 1", "panic"),
-				"#4 error ERR internal error in this command, nothing was changed: boom"},
-			{0, on(1, "unlock k a"), "#3 int 2, #5 bulk true"},
-		},
-		"a flush serves all queues": {
-			{0, on(1, "lock k a 0 0 -", "lock l a 0 0 -"), "#2 bulk token 1;token 2"},
-			{0, on(2, "lock l b 0 50 -"), "#3 none"},
-			{0, on(3, "lock k c 0 50 -"), "#4 none"},
-			{0, on(1, "flush"), "#4 int 3, #3 int 4, #5 bulk flushed"},
-		},
-	} {
+	for name, steps := range scenarios {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			for i, s := range steps {
@@ -295,7 +299,8 @@ func TestReadsInTheirPlaces(t *testing.T) {
 			got = append(got, text)
 		}
 	}
-	want := []string{"bulk 0", "bulk 1", "bulk 2", "bulk 2", "error ERR internal error in this command: boom", "bulk 3"}
+	want := []string{"bulk 0", "bulk 1", "bulk 2", "bulk 2",
+		"error ERR internal error in this command: boom", "bulk 3"}
 	if !slices.Equal(got, want) {
 		t.Errorf("reads gave %q, want %q", got, want)
 	}
@@ -307,7 +312,8 @@ func TestReadsInTheirPlaces(t *testing.T) {
 // TestCommandSize holds Size against what a command takes in an entry.
 func TestCommandSize(t *testing.T) {
 	for _, c := range []Command{
-		{}, on(math.MaxUint64, ""), on(1, strings.Repeat("x", 1<<20), "y"), on(1, slices.Repeat([]string{"z"}, 300)...),
+		{}, on(math.MaxUint64, ""), on(1, strings.Repeat("x", 1<<20), "y"),
+		on(1, slices.Repeat([]string{"z"}, 300)...),
 	} {
 		if real := len(c.append(nil)); real > c.Size() {
 			t.Errorf("%d words take %d bytes, Size says %d", len(c.Words), real, c.Size())

@@ -162,36 +162,33 @@ func modelOps(m *model, who Caller, db int, words [][]byte, write bool) string {
 }
 
 func modelOp(m *model, who Caller, db int, a opArgs, write bool) string {
-	if a[0] == "panic" {
+	switch {
+	case a[0] == "panic":
 		panic("boom")
-	}
-	if !write || a[0] == "each" || a[0] == "len" || a[0] == "waiters" || a[0] == "expired" {
-		return modelRead(m, db, a)
-	}
-	if a[0] == "flush" {
+	case a[0] == "flush":
 		m.replace(db)
 		return "flushed"
-	}
-	if a[0] == "swap" {
+	case a[0] == "swap":
 		return fmt.Sprint(m.swap(db, int(a.num(1))))
+	case a[0] == "lock":
+		return m.lock(place{db, a[1]}, who, a[2], a[5], a.num(3), a.num(4))
+	case a[0] == "get" && write:
+		m.get(place{db, a[1]})
 	}
-	p := place{db, a[1]}
-	if a[0] == "lock" {
-		return m.lock(p, who, a[2], a[5], a.num(3), a.num(4))
+	if read, ok := modelReads[a[0]]; ok {
+		return read(m, db, a)
 	}
+	return modelWrite(m, place{db, a[1]}, a)
+}
+
+func modelWrite(m *model, p place, a opArgs) string {
 	it, ok := m.get(p)
 	switch a[0] {
-	case "get":
-		return modelRead(m, db, a)
-	case "setnx":
-		if ok {
+	case "set", "setnx", "grant":
+		if ok && a[0] == "setnx" {
 			return "exists"
 		}
-		return m.set(p, a.val(2), a.until(3, m.clock), false)
-	case "set":
-		return m.set(p, a.val(2), a.until(3, m.clock), false)
-	case "grant":
-		return m.set(p, a.val(2), a.until(3, m.clock), true)
+		return m.set(p, a.val(2), a.until(3, m.clock), a[0] == "grant")
 	case "ttl":
 		if ok {
 			it.deadline = a.until(2, m.clock)
@@ -224,9 +221,8 @@ func (m *model) set(p place, val string, until Clock, anew bool) string {
 	return fmt.Sprint("token ", it.token)
 }
 
-func modelRead(m *model, db int, a opArgs) string {
-	switch a[0] {
-	case "get":
+var modelReads = map[string]func(m *model, db int, a opArgs) string{
+	"get": func(m *model, db int, a opArgs) string {
 		it, ok := m.peek(place{db, a[1]})
 		if !ok {
 			return "-"
@@ -236,9 +232,9 @@ func modelRead(m *model, db int, a opArgs) string {
 			ttl = int64(it.deadline - m.clock)
 		}
 		return fmt.Sprintf("%s %d %d %s %d", brief(it.val), it.token, ttl, it.note, it.since)
-	case "len":
-		return fmt.Sprint(len(m.live(db)))
-	case "each":
+	},
+	"len": func(m *model, db int, a opArgs) string { return fmt.Sprint(len(m.live(db))) },
+	"each": func(m *model, db int, a opArgs) string {
 		s := ""
 		for _, k := range m.live(db) {
 			if k >= a[1] {
@@ -246,7 +242,8 @@ func modelRead(m *model, db int, a opArgs) string {
 			}
 		}
 		return s
-	case "waiters":
+	},
+	"waiters": func(m *model, db int, a opArgs) string {
 		s, n := "", 0
 		for _, w := range m.queue {
 			if w.db == db && w.key == a[1] {
@@ -255,7 +252,8 @@ func modelRead(m *model, db int, a opArgs) string {
 			}
 		}
 		return fmt.Sprint(n) + s
-	case "expired":
+	},
+	"expired": func(m *model, db int, a opArgs) string {
 		var found Grave
 		for _, g := range m.graves {
 			if g.DB == db && g.Key == a[1] && g.Owner == a[2] {
@@ -263,6 +261,5 @@ func modelRead(m *model, db int, a opArgs) string {
 			}
 		}
 		return fmt.Sprint(found, found.Token != 0)
-	}
-	panic("no such operation: " + a[0])
+	},
 }

@@ -20,7 +20,7 @@ import (
 )
 
 func TestRandom(t *testing.T) {
-	first, seeds := int64(1), int64(100)
+	first, seeds := int64(1), int64(60)
 	if s, err := strconv.ParseInt(os.Getenv("LOCKD_SEEDS"), 10, 64); err == nil {
 		seeds = s
 	}
@@ -295,7 +295,8 @@ func compare(m *Machine, state string, want, got []string) error {
 		return err
 	}
 	if !slices.Equal(want, got) {
-		return fmt.Errorf("replies differ\nwant %s\ngot  %s", strings.Join(want, "\n     "), strings.Join(got, "\n     "))
+		return fmt.Errorf("replies differ\nwant %s\ngot  %s",
+			strings.Join(want, "\n     "), strings.Join(got, "\n     "))
 	}
 	if dump := dumpMachine(m); dump != state {
 		return fmt.Errorf("states differ\nwant %s\ngot  %s", state, dump)
