@@ -49,7 +49,7 @@ func (n *Node) Snapshot() error {
 		keep := uint64(max(1, (n.opts.SnapshotBytes/2)/max(1, bytes/entries)))
 		rc := raft.ReloadableConfig{
 			TrailingLogs: keep, SnapshotInterval: never, SnapshotThreshold: neverEntries,
-			HeartbeatTimeout: n.opts.Heartbeat, ElectionTimeout: n.opts.Heartbeat,
+			HeartbeatTimeout: aloneHeartbeat, ElectionTimeout: aloneHeartbeat,
 		}
 		if err := n.raft.ReloadConfig(rc); err != nil {
 			return err

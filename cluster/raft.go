@@ -13,15 +13,18 @@ import (
 const (
 	never        = 365 * 24 * time.Hour
 	neverEntries = math.MaxInt64
+	// aloneHeartbeat is the election timeout of a group of one: nobody else could become leader, so all it
+	// does is to delay the start.
+	aloneHeartbeat = 50 * time.Millisecond
 )
 
 func (n *Node) startRaft() error {
 	o := &n.opts
 	conf := raft.DefaultConfig()
 	conf.LocalID = raft.ServerID(o.NodeID)
-	conf.HeartbeatTimeout = o.Heartbeat
-	conf.ElectionTimeout = o.Heartbeat
-	conf.LeaderLeaseTimeout = o.Heartbeat * 4 / 5
+	conf.HeartbeatTimeout = aloneHeartbeat
+	conf.ElectionTimeout = aloneHeartbeat
+	conf.LeaderLeaseTimeout = aloneHeartbeat * 4 / 5
 	conf.CommitTimeout = 10 * time.Millisecond
 	conf.MaxAppendEntries = 8 // entries are up to 256 KiB: more would not arrive before a deadline
 	conf.SnapshotInterval = never

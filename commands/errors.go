@@ -40,8 +40,9 @@ func errUnknown(words [][]byte) resp.Value {
 		if args.Len() >= shownOfUnknown {
 			break
 		}
+		room := shownOfUnknown - args.Len()
 		args.WriteByte('\'')
-		args.WriteString(clip(w, shownOfUnknown-args.Len()))
+		args.WriteString(clip(w, room))
 		args.WriteString("' ")
 	}
 	return resp.Errorf("ERR unknown command '%s', with args beginning with: %s",

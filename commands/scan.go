@@ -90,13 +90,13 @@ const (
 
 // scanOptions is what the words after the cursor said.
 type scanOptions struct {
-	pattern string // "" for none
-	kind    string // "" for all
+	pattern string
+	strings bool // whether TYPE lets strings through, which is all that there is
 	count   int
 }
 
 func readScanOptions(a Args) (o scanOptions, problem resp.Value) {
-	o.count, o.pattern = scanCount, "*"
+	o = scanOptions{pattern: "*", strings: true, count: scanCount}
 	for i := 2; i < len(a); i += 2 {
 		switch {
 		case i+1 >= len(a):
@@ -113,7 +113,7 @@ func readScanOptions(a Args) (o scanOptions, problem resp.Value) {
 		case a.Is(i, "MATCH"):
 			o.pattern = a.Str(i + 1)
 		case a.Is(i, "TYPE"):
-			o.kind = a.Str(i + 1)
+			o.strings = a.Is(i+1, "STRING")
 		default:
 			return o, errSyntax()
 		}
@@ -158,7 +158,7 @@ func (p *scanPoints) scan(tx *fsm.Tx, a Args) resp.Value {
 	found := page{glob: glob{pattern: o.pattern, steps: scanSteps}, count: o.count}
 	var list []resp.Value
 	found.walk(tx, after, fromStart, func(it *fsm.Item) bool {
-		if o.kind == "" || strings.EqualFold(o.kind, "string") {
+		if o.strings {
 			list = append(list, resp.Bulk(it.Key))
 		}
 		return true

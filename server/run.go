@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,27 +12,27 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Run runs a node with cfg, which settings begin with, until ctx ends or the system asks for its end. The
-// one line that says where it listens goes to stdout as soon as it does.
-func Run(ctx context.Context, cfg *Config, settings *Settings, log *slog.Logger, stdout io.Writer) error {
+// one line that says where it listens goes to stdout as soon as it answers.
+func Run(ctx context.Context, cfg *Config, settings *Settings, log *slog.Logger, stdout io.Writer) (err error) {
 	ctx, stop := untilSignal(ctx, log, os.Exit)
 	defer stop()
-
-	id, err := nodeID(cfg.Storage.Dir, cfg.Storage.NodeID)
+	s, err := Start(ctx, cfg, settings, log, stop)
 	if err != nil {
 		return err
 	}
-	listeners, err := openListeners(cfg)
-	if err != nil {
+	defer func() { err = errors.Join(err, s.Close()) }()
+	fmt.Fprintln(stdout, startLine(cfg, s.listeners, s.nodeID))
+	select {
+	case <-ctx.Done():
+		log.Info("stopping: no new connections, what is in flight is finished")
+		return nil
+	case err := <-s.failed:
 		return err
 	}
-	defer listeners.Close()
-
-	fmt.Fprintln(stdout, startLine(cfg, listeners, id))
-	<-ctx.Done()
-	return nil
 }
 
 // startLine says in one line what was started, and what to type first.
@@ -68,3 +69,7 @@ func tryLine(cfg *Config, l *Listeners) string {
 	}
 	return strings.Join(append(words, "LOCK foo owner1 30000"), " ")
 }
+
+// readyWithin is how long a node may take from its opened stores to its first answer. A group of one elects
+// itself in a tenth of a second; a long log is replayed within.
+const readyWithin = 5 * time.Minute

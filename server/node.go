@@ -1,0 +1,174 @@
+// This file wires a node together, from the disk up to the sockets, and takes it down in reverse. It is the
+// one place that knows all parts; tests start nodes the same way as main does.
+
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+
+	"github.com/divtxt/lockd/cluster"
+	"github.com/divtxt/lockd/cluster/storage"
+	"github.com/divtxt/lockd/commands"
+	"github.com/divtxt/lockd/fsm"
+	"github.com/divtxt/lockd/resp"
+	"github.com/divtxt/lockd/session"
+)
+
+// Server is a running node.
+type Server struct {
+	nodeID    string
+	cfg       *Config
+	log       *slog.Logger
+	store     *storage.Store
+	node      *cluster.Node
+	hub       *session.Hub
+	wire      *resp.Server
+	listeners *Listeners
+	failed    chan error // a listener that gave up
+}
+
+// Start opens the data folder, starts the node on it and serves. It returns once commands are answered.
+// stop is called when a client asks for the end of the process.
+func Start(ctx context.Context, cfg *Config, settings *Settings, log *slog.Logger, stop func()) (*Server, error) {
+	s := &Server{cfg: cfg, log: log, failed: make(chan error, 4)}
+	err := s.start(ctx, settings, stop)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) start(ctx context.Context, settings *Settings, stop func()) (err error) {
+	if s.nodeID, err = nodeID(s.cfg.Storage.Dir, s.cfg.Storage.NodeID); err != nil {
+		return err
+	}
+	if err := s.openStore(); err != nil {
+		return err
+	}
+	// The sockets come before the node: a port that is taken is said before anything is written.
+	if s.listeners, err = openListeners(s.cfg); err != nil {
+		return err
+	}
+	s.store.Announce(s.nodeID, s.listeners.first())
+	s.hub = session.New(Version, s.log)
+	table := commands.New(s.hub.Commands()...)
+	if s.node, err = s.openNode(table, settings); err != nil {
+		return err
+	}
+	s.wire = resp.NewServer(s.hub, s.cfg.wireLimits(), s.log)
+	s.hub.Wire(session.Wires{
+		Node: &nodeView{s.node, s.store}, Table: table, Settings: settingsView{settings},
+		Server: s.wire, Stop: stop,
+	})
+	s.follow(settings)
+	ready, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	if err := s.node.Ready(ready); err != nil {
+		return err
+	}
+	return s.listen()
+}
+
+func (s *Server) openStore() (err error) {
+	s.store, err = storage.Open(storage.Options{
+		Dir: s.cfg.Storage.Dir, NodeID: s.nodeID, LogStore: s.cfg.Storage.LogStore,
+		MinFreeBytes: uint64(s.cfg.Storage.MinFreeDisk), StallLimit: stallLimit,
+		Check: fsm.Check, Log: s.log,
+	})
+	return WithExit(ExitDataDir, err)
+}
+
+func (s *Server) openNode(table *commands.Table, settings *Settings) (*cluster.Node, error) {
+	memory := s.cfg.Limits.MemoryBound() // asked once: it is a limit of the whole run
+	return cluster.Open(cluster.Options{
+		NodeID: s.nodeID, Incarnation: s.store.Incarnation(),
+		Log: s.store.Log, Stable: s.store.Stable, Snapshots: s.store.Snapshots,
+		Runner: table, Fail: s.failStop, Free: s.store.Free,
+		Logger: s.log, RaftLogger: s.store.Logger,
+		Tuning: cluster.Tuning{
+			Heartbeat: s.cfg.Timing.Heartbeat, EntryBytes: int(s.cfg.Queues.EntryBytes),
+			QueueCalls: s.cfg.Queues.MaxPending, QueueBytes: int(s.cfg.Queues.MaxPendingBytes),
+			SnapshotBytes: s.cfg.Storage.SnapshotLogBytes,
+			Limits: func() fsm.Limits {
+				c := settings.Config()
+				return fsm.Limits{
+					Memory: memory, Waiters: c.Queues.MaxWaiters,
+					WaitersPerKey: c.Queues.MaxWaitersPerKey,
+				}
+			},
+		},
+	})
+}
+
+// failStop ends a node whose state can no longer be trusted to be that of the others.
+func (s *Server) failStop(err error) {
+	s.log.Error("this node stops: its log cannot be applied", "error", err, "data-folder", s.cfg.Storage.Dir)
+	os.Exit(ExitDataDir)
+}
+
+// follow keeps what is made from the settings in step with them.
+func (s *Server) follow(settings *Settings) {
+	apply := func(c *Config) {
+		s.hub.SetPolicy(c.policy())
+		s.wire.SetMaxClients(c.Limits.MaxClients)
+		s.wire.SetIdleTimeout(c.Limits.IdleTimeout)
+		s.wire.SetRefuse(func(remote net.Addr) (resp.Value, bool) {
+			text, refused := Refusal(c.Network.ProtectedMode, c.Security.RequirePass != "", remote)
+			return resp.Error(text), refused
+		})
+	}
+	apply(settings.Config())
+	settings.OnChange(apply)
+}
+
+// listen begins to accept.
+func (s *Server) listen() error {
+	for _, ln := range s.listeners.Plain {
+		go func() { s.report(s.wire.Serve(ln)) }()
+	}
+	if len(s.listeners.TLS) == 0 {
+		return nil
+	}
+	conf, err := s.cfg.TLS.ServerConfig()
+	if err != nil {
+		return WithExit(ExitUsage, err)
+	}
+	for _, ln := range s.listeners.TLS {
+		go func() { s.report(s.wire.ServeTLS(ln, conf)) }()
+	}
+	return nil
+}
+
+func (s *Server) report(err error) {
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		select {
+		case s.failed <- err:
+		default:
+		}
+	}
+}
+
+// Close takes down what was started, in reverse. What is in flight is finished first.
+func (s *Server) Close() error {
+	var errs []error
+	if s.listeners != nil {
+		s.listeners.Close()
+	}
+	if s.wire != nil {
+		errs = append(errs, s.wire.Close())
+	}
+	if s.node != nil {
+		errs = append(errs, s.node.Close())
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Port returns the port of the Redis protocol, for tests that asked for any free one.
+func (s *Server) Port() int { return s.listeners.Port }

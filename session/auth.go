@@ -1,0 +1,171 @@
+// Who a connection is: AUTH, HELLO, QUIT, RESET.
+
+package session
+
+import (
+	"github.com/divtxt/lockd/commands"
+	"github.com/divtxt/lockd/resp"
+)
+
+const reported = "7.2.4" // the Redis version that clients are told; docs/differences.md says why
+
+func (h *Hub) authCommands() []commands.Command {
+	flags := commands.NoScript | commands.Loading | commands.Stale | commands.Fast | commands.NoAuth |
+		commands.AllowBusy | commands.Immediate
+	return []commands.Command{
+		{
+			Name: "auth", Arity: -2, Flags: flags | commands.SkipSlowlog, Group: "connection", Since: "1.0.0",
+			Syntax: "[username] password", Local: h.auth, Categories: []string{"connection"},
+			Summary: "Authenticates the connection.", Complexity: "O(1)",
+		},
+		{
+			// Not Immediate: replies before it are still written in the old protocol.
+			Name: "hello", Arity: -1, Flags: flags&^commands.Immediate | commands.SkipSlowlog, Group: "connection", Since: "6.0.0",
+			Syntax: "[protover [AUTH username password] [SETNAME clientname]]", Local: h.hello,
+			Summary: "Handshakes with the server.", Complexity: "O(1)", Categories: []string{"connection"},
+		},
+		{
+			Name: "quit", Arity: -1, Flags: flags, Group: "connection", Since: "1.0.0", Local: quit,
+			Summary: "Closes the connection.", Complexity: "O(1)", Categories: []string{"connection"},
+		},
+		{
+			Name: "reset", Arity: 1, Flags: flags &^ commands.Immediate, Group: "connection", Since: "6.2.0",
+			Local: h.reset, Summary: "Resets the connection.", Complexity: "O(1)",
+			Categories: []string{"connection"},
+		},
+	}
+}
+
+func (h *Hub) auth(c *commands.Conn, a commands.Args) resp.Value {
+	switch {
+	case len(a) > 3:
+		return resp.Error("ERR syntax error")
+	case len(a) == 2 && h.policy.Load().Password == nil:
+		return resp.Error("ERR AUTH <password> called without any password configured for the default user. " +
+			"Are you sure your configuration is correct?")
+	}
+	user := defaultUser
+	if len(a) == 3 {
+		user = string(a[1])
+	}
+	if problem := h.login(c, user, string(a[len(a)-1])); problem.IsError() {
+		return problem
+	}
+	return resp.OK()
+}
+
+// login checks a user's password. Without a password set, the default user may have any, as in Redis.
+func (h *Hub) login(c *commands.Conn, user, password string) resp.Value {
+	p := h.policy.Load()
+	if user != defaultUser || (p.Password != nil && !p.Password(password)) {
+		h.log.Warn("a client gave a wrong password", "client", c.Addr)
+		return resp.Error("WRONGPASS invalid username-password pair or user is disabled.")
+	}
+	c.User = defaultUser
+	if mine := h.find(c.ID); mine != nil {
+		mine.wire.SetTrusted(true)
+	}
+	return resp.Value{}
+}
+
+func (h *Hub) hello(c *commands.Conn, a commands.Args) resp.Value {
+	proto := int64(c.Proto)
+	if len(a) > 1 {
+		n, ok := a.Int(1)
+		if !ok {
+			return resp.Error("ERR Protocol version is not an integer or out of range")
+		}
+		if n < 2 || n > 3 {
+			return resp.Error("NOPROTO unsupported protocol version")
+		}
+		proto = n
+	}
+	name, named, problem := h.helloOptions(c, a)
+	if problem.IsError() {
+		return problem
+	}
+	if c.User == "" {
+		return resp.Error("NOAUTH HELLO must be called with the client already authenticated, otherwise the " +
+			"HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the " +
+			"RESP protocol version at the same time")
+	}
+	if named {
+		c.Name = name
+	}
+	c.Proto = int(proto)
+	if mine := h.find(c.ID); mine != nil {
+		mine.wire.SetProto(c.Proto)
+	}
+	return h.helloReply(c)
+}
+
+func (h *Hub) helloOptions(c *commands.Conn, a commands.Args) (name string, named bool, problem resp.Value) {
+	for i := 2; i < len(a); i++ {
+		switch {
+		case a.Is(i, "AUTH") && i+2 < len(a):
+			if problem = h.login(c, string(a[i+1]), string(a[i+2])); problem.IsError() {
+				return "", false, problem
+			}
+			i += 2
+		case a.Is(i, "SETNAME") && i+1 < len(a):
+			name, named = string(a[i+1]), true
+			if !validName(name) {
+				return "", false, resp.Error(msgBadName)
+			}
+			i++
+		default:
+			return "", false, resp.Errorf("ERR Syntax error in HELLO option '%s'", clipped(a[i]))
+		}
+	}
+	return name, named, resp.Value{}
+}
+
+func (h *Hub) helloReply(c *commands.Conn) resp.Value {
+	role := "replica"
+	if h.Node.Status().Role == "leader" {
+		role = "master"
+	}
+	return resp.Map(
+		resp.Bulk("server"), resp.Bulk("redis"),
+		resp.Bulk("version"), resp.Bulk(reported),
+		resp.Bulk("proto"), resp.Int(int64(c.Proto)),
+		resp.Bulk("id"), resp.Int(int64(c.ID)),
+		resp.Bulk("mode"), resp.Bulk("standalone"),
+		resp.Bulk("role"), resp.Bulk(role),
+		resp.Bulk("modules"), resp.Array(),
+	)
+}
+
+func quit(c *commands.Conn, _ commands.Args) resp.Value {
+	c.Closing = true
+	return resp.OK()
+}
+
+func (h *Hub) reset(c *commands.Conn, _ commands.Args) resp.Value {
+	p := h.policy.Load()
+	c.DB, c.Name, c.Proto, c.ReadOnly, c.User = p.DefaultDB, "", 2, false, ""
+	if p.Password == nil {
+		c.User = defaultUser
+	}
+	if mine := h.find(c.ID); mine != nil {
+		mine.wire.SetProto(2)
+		mine.wire.SetTrusted(c.User != "")
+		mine.quiet = replyOn
+	}
+	return resp.Simple("RESET")
+}
+
+const msgBadName = "ERR Client names cannot contain spaces, newlines or special characters."
+
+// validName tells whether every byte is printable and no blank.
+func validName(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < '!' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// clipped is a word cut to what fits into an error.
+func clipped(w []byte) string { return string(w[:min(len(w), 128)]) }

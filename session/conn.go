@@ -1,0 +1,75 @@
+// One connection's state.
+
+package session
+
+import (
+	"sync"
+	"time"
+
+	"github.com/divtxt/lockd/commands"
+	"github.com/divtxt/lockd/fsm"
+	"github.com/divtxt/lockd/resp"
+)
+
+// conn belongs to its own goroutine, but for shown, which CLIENT LIST reads.
+type conn struct {
+	commands.Conn
+	wire  *resp.Conn
+	calls []fsm.Call // of the pipeline being submitted
+	slots []slot     // its replies, in order
+	done  chan struct{}
+	quiet replyMode
+	// What the state still knows of the connection: a grant that it waited for and has been told of
+	// (noted), or was not told of (unread).
+	noted, unread bool
+
+	mu    sync.Mutex
+	shown shown
+}
+
+// shown is what others may see of a connection.
+type shown struct {
+	commands.Conn
+	last    string // the last command's full name
+	at      time.Time
+	blocked bool
+}
+
+// replyMode is CLIENT REPLY's.
+type replyMode int
+
+const (
+	replyOn replyMode = iota
+	replyOff
+	replySkipNext // the command after CLIENT REPLY SKIP gets none
+	replySkip
+)
+
+// slot is the place of one reply of a pipeline.
+type slot struct {
+	call  int // index into calls, -1 where value is already there
+	cmd   *commands.Command
+	value resp.Value
+}
+
+// touch publishes the connection's state after a command.
+func (c *conn) touch(last string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.shown.Conn, c.shown.at = c.Conn, time.Now()
+	if last != "" {
+		c.shown.last = last
+	}
+}
+
+func (c *conn) setBlocked(blocked bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.shown.blocked = blocked
+}
+
+func (c *conn) look() shown {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.shown
+}

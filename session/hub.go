@@ -1,0 +1,177 @@
+// The hub: all connections of this node, and what their commands need of the rest of the server.
+
+package session
+
+import (
+	"cmp"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/divtxt/lockd/commands"
+	"github.com/divtxt/lockd/fsm"
+	"github.com/divtxt/lockd/resp"
+)
+
+// Node is the way to the replicated state.
+type Node interface {
+	// Submit sends calls on their way, in order; done gets one value when all have their replies.
+	Submit(calls []fsm.Call, done chan<- struct{})
+	// Leave ends a connection that was parked; unread: its last reply was never written.
+	Leave(conn uint64, unread bool)
+	// Unblock ends the waiting of a connection, and tells whether it was waiting.
+	Unblock(conn uint64, withError bool) bool
+	// Snapshot writes the state to disk.
+	Snapshot() error
+	// Status is figures about the node and the state.
+	Status() Status
+}
+
+// Status is what a node tells about itself.
+type Status struct {
+	fsm.Stats
+	Node         string
+	Incarnation  uint64
+	DiskID       string
+	Role         string // leader, follower, candidate
+	Leader       string // node id, "" if unknown
+	CommitIndex  uint64
+	LastIndex    uint64
+	Freezes      uint64 // how often the cluster clock stood still
+	Frozen       bool
+	Queued       int // commands that wait to be put into an entry
+	Snapshotting bool
+	LastSnapshot int64 // Unix seconds, 0: none since start
+	LogBytes     int64 // applied since the last snapshot
+	SyncP50      time.Duration
+	SyncP99      time.Duration
+	DiskFree     uint64
+}
+
+// Settings is the node's configuration as CONFIG shows and changes it. Secrets are given in the clear.
+type Settings interface {
+	Get(name string) (string, bool)
+	Names() []string
+	SetPairs(pairs []string) error // name, value, name, value, …: all or none
+	Secret(name string) bool
+}
+
+// Policy is what of the settings is asked for all the time; it may change while the node runs.
+type Policy struct {
+	Password     func(text string) bool // nil: none is needed
+	MaxKeyBytes  int
+	EnableFlush  bool
+	Debug        string // who may send DEBUG: no, local, yes
+	DefaultDB    int
+	SlowlogThan  int64 // microseconds, -1: off
+	SlowlogLen   int
+	MaxClients   int
+	LatencyAbove int64 // milliseconds, 0: off
+}
+
+// Wires connect a hub to the rest of the server, once that is there.
+type Wires struct {
+	Node     Node
+	Table    *commands.Table
+	Settings Settings
+	Server   *resp.Server
+	Stop     func() // ends the process in an orderly way (SHUTDOWN)
+}
+
+// Hub implements resp.Handler.
+type Hub struct {
+	Wires
+	log     *slog.Logger
+	version string
+	started time.Time
+	policy  atomic.Pointer[Policy]
+	nextID  atomic.Uint64
+	stats   *statistics
+	slowlog slowlog
+	events  latencyEvents
+
+	mu    sync.Mutex
+	conns map[uint64]*conn
+}
+
+// New returns a hub that has no connections yet. version is lockd's own.
+func New(version string, log *slog.Logger) *Hub {
+	h := &Hub{log: log, version: version, started: time.Now(), conns: map[uint64]*conn{}}
+	h.policy.Store(&Policy{})
+	return h
+}
+
+// Wire connects the hub; it must be done before the first connection is accepted.
+func (h *Hub) Wire(w Wires) {
+	h.Wires = w
+	h.stats = newStatistics(w.Table)
+}
+
+// SetPolicy changes what the settings say.
+func (h *Hub) SetPolicy(p Policy) { h.policy.Store(&p) }
+
+// Commands are the families that this package brings to the command table.
+func (h *Hub) Commands() [][]commands.Command {
+	return [][]commands.Command{
+		h.authCommands(), h.clientCommands(), h.serverCommands(), h.infoCommands(), h.configCommands(),
+		h.slowlogCommands(), h.latencyCommands(),
+	}
+}
+
+// Open is called for each accepted connection.
+func (h *Hub) Open(rc *resp.Conn) {
+	p := h.policy.Load()
+	c := &conn{
+		Conn: commands.Conn{
+			ID: h.nextID.Add(1), DB: p.DefaultDB, Proto: 2, Addr: rc.RemoteAddr(),
+			LocalAddr: rc.LocalAddr(), Created: time.Now(),
+		},
+		wire: rc, done: make(chan struct{}, 1),
+	}
+	if p.Password == nil {
+		c.User = defaultUser
+		rc.SetTrusted(true)
+	}
+	c.touch("")
+	rc.Context = c
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.conns[c.ID] = c
+}
+
+// defaultUser is the one user there is until access control lists are here, under Redis' name for it.
+const defaultUser = "default"
+
+// Closed is called once for each connection.
+func (h *Hub) Closed(rc *resp.Conn) {
+	c, ok := rc.Context.(*conn)
+	if !ok {
+		return
+	}
+	h.mu.Lock()
+	delete(h.conns, c.ID)
+	h.mu.Unlock()
+	if c.unread || c.noted {
+		h.Node.Leave(c.ID, c.unread)
+	}
+}
+
+// all returns the connections in the order of their numbers.
+func (h *Hub) all() []*conn {
+	h.mu.Lock()
+	list := make([]*conn, 0, len(h.conns))
+	for _, c := range h.conns {
+		list = append(list, c)
+	}
+	h.mu.Unlock()
+	slices.SortFunc(list, func(a, b *conn) int { return cmp.Compare(a.ID, b.ID) })
+	return list
+}
+
+func (h *Hub) find(id uint64) *conn {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.conns[id]
+}

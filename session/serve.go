@@ -1,0 +1,224 @@
+// A pipeline's way: its commands for the state are submitted together, as one group, and their replies are
+// written in order. Commands of the node itself run in between; those that could see what the others do
+// wait for them first. A command that may be parked ends its group, and while it waits its connection is
+// watched, so that a client which leaves frees its place in the queue at once.
+
+package session
+
+import (
+	"time"
+
+	"github.com/divtxt/lockd/commands"
+	"github.com/divtxt/lockd/fsm"
+	"github.com/divtxt/lockd/resp"
+)
+
+// Serve answers one read's worth of commands.
+func (h *Hub) Serve(rc *resp.Conn, pipeline []resp.Command) {
+	c := rc.Context.(*conn)
+	var last *commands.Command
+	for _, words := range pipeline {
+		if rc.Closing() {
+			break
+		}
+		if cmd := h.one(c, words); cmd != nil {
+			last = cmd
+		}
+	}
+	h.flush(c, false)
+	if last != nil {
+		c.touch(last.FullName())
+	}
+	if c.Closing {
+		rc.CloseAfterReply()
+	}
+}
+
+// one takes one command in: it runs it, or puts it into the group.
+func (h *Hub) one(c *conn, words resp.Command) *commands.Command {
+	cmd, problem := h.Table.Lookup(words)
+	if cmd == nil || !h.mayRun(c, cmd, words, &problem) {
+		h.stats.rejected(cmd, problem)
+		c.slots = append(c.slots, slot{call: -1, value: problem})
+		return cmd
+	}
+	if cmd.Local != nil {
+		h.local(c, cmd, words)
+		return cmd
+	}
+	c.calls = append(c.calls, fsm.Call{
+		Command: fsm.Command{DB: uint8(c.DB), Conn: c.ID, Words: words},
+		Read:    !cmd.Has(commands.Write),
+		Long:    cmd.Has(commands.Long),
+		Grows:   cmd.Has(commands.DenyOOM),
+	})
+	c.slots = append(c.slots, slot{call: len(c.calls) - 1, cmd: cmd})
+	if cmd.Has(commands.Blocking) && (cmd.Parks == nil || cmd.Parks(commands.Args(words))) {
+		h.flush(c, true)
+	}
+	return cmd
+}
+
+// local runs a command of the node, after those before it unless it cannot tell the difference.
+func (h *Hub) local(c *conn, cmd *commands.Command, words resp.Command) {
+	if !cmd.Has(commands.Immediate) {
+		h.flush(c, false)
+	}
+	begun := time.Now()
+	v := cmd.Local(&c.Conn, commands.Args(words))
+	h.observe(c, cmd, words, v, time.Since(begun))
+	c.slots = append(c.slots, slot{call: -1, value: v})
+	if c.Closing {
+		h.flush(c, false)
+		c.wire.CloseAfterReply()
+	}
+}
+
+// mayRun tells whether the connection may run the command now, and if not, why.
+func (h *Hub) mayRun(c *conn, cmd *commands.Command, words resp.Command, why *resp.Value) bool {
+	p := h.policy.Load()
+	switch {
+	case c.User == "" && !cmd.Has(commands.NoAuth):
+		*why = resp.Error("NOAUTH Authentication required.")
+	case !p.EnableFlush && (cmd.Name == "flushall" || cmd.Name == "flushdb"):
+		*why = resp.Errorf("ERR %s is switched off here: start lockd with --enable-flush yes to allow it", cmd.Name)
+	default:
+		return !h.keyTooLong(cmd, words, p.MaxKeyBytes, why)
+	}
+	return false
+}
+
+// keyTooLong looks for a key that is longer than a key may be.
+func (h *Hub) keyTooLong(cmd *commands.Command, words resp.Command, most int, why *resp.Value) bool {
+	k := cmd.Keys
+	if k.First == 0 || most <= 0 {
+		return false
+	}
+	last := k.Last
+	if last < 0 {
+		last += len(words)
+	}
+	for i := k.First; i <= last && i < len(words); i += k.Step {
+		if len(words[i]) > most {
+			*why = resp.Errorf("ERR a key has at most %d bytes, this one has %d: raise max-key-bytes if you need to",
+				most, len(words[i]))
+			return true
+		}
+	}
+	return false
+}
+
+// flush submits the group, waits for it and writes the replies that are due. parks: its last command may
+// have to wait.
+func (h *Hub) flush(c *conn, parks bool) {
+	if len(c.calls) > 0 {
+		begun := time.Now()
+		h.Node.Submit(c.calls, c.done)
+		if anyWrite(c.calls) {
+			c.noted = false // a further numbered command tells the state that the last reply was read
+		}
+		if parks {
+			h.awaitParked(c)
+		} else {
+			<-c.done
+		}
+		h.account(c, time.Since(begun))
+	}
+	for i := range c.slots {
+		s := &c.slots[i]
+		if s.call >= 0 {
+			s.value = c.calls[s.call].Reply
+		}
+		h.write(c, s.value)
+	}
+	if parks && c.noted {
+		// The reply was written or is lost: only the socket knows.
+		c.unread = c.wire.Flush() != nil
+	}
+	clear(c.slots)
+	clear(c.calls)
+	c.slots, c.calls = c.slots[:0], c.calls[:0]
+}
+
+func anyWrite(calls []fsm.Call) bool {
+	for i := range calls {
+		if !calls[i].Read {
+			return true
+		}
+	}
+	return false
+}
+
+// parkAfter is how long a command that may park is waited for before the connection is watched: one that
+// gets its lock at once should not pay for a watcher.
+const parkAfter = 2 * time.Millisecond
+
+// awaitParked waits for a group whose last command may be parked.
+func (h *Hub) awaitParked(c *conn) {
+	timer := time.NewTimer(parkAfter)
+	defer timer.Stop()
+	select {
+	case <-c.done:
+		c.noted = true // it may have waited all the same, if only for a moment
+		return
+	case <-timer.C:
+	}
+	c.setBlocked(true)
+	defer c.setBlocked(false)
+	gone, stop := c.wire.Watch()
+	defer stop()
+	select {
+	case <-c.done:
+		c.noted = true
+	case <-gone:
+		// The state takes it out of the queue and answers it; if it was granted meanwhile, nobody has
+		// read that, and the lock goes to the next.
+		h.Node.Leave(c.ID, true)
+		<-c.done
+	}
+}
+
+// write writes a reply unless CLIENT REPLY says not to.
+func (h *Hub) write(c *conn, v resp.Value) {
+	switch c.quiet {
+	case replyOff:
+		return
+	case replySkip:
+		c.quiet = replyOn
+		return
+	case replySkipNext:
+		c.quiet = replySkip
+		return
+	}
+	c.wire.Reply(v)
+}
+
+// account notes what the group's commands cost. They were answered together, so each took as long.
+func (h *Hub) account(c *conn, took time.Duration) {
+	for i := range c.slots {
+		if s := &c.slots[i]; s.call >= 0 {
+			call := &c.calls[s.call]
+			h.observe(c, s.cmd, call.Command.Words, call.Reply, took)
+		}
+	}
+}
+
+// observe notes one command for INFO, SLOWLOG and the audit log.
+func (h *Hub) observe(c *conn, cmd *commands.Command, words resp.Command, v resp.Value, took time.Duration) {
+	h.stats.done(cmd, v, took)
+	h.slow(c, cmd, words, took)
+	if cmd.Has(commands.Audit) {
+		h.audit(c, cmd, words, v)
+	}
+}
+
+// audit leaves a line in the log that says who did it. Owners are secrets of their holders, so only the key
+// and what the operator said are written.
+func (h *Hub) audit(c *conn, cmd *commands.Command, words resp.Command, v resp.Value) {
+	reason := ""
+	if len(words) > 3 {
+		reason = string(words[3])
+	}
+	h.log.Info("audit", "command", cmd.FullName(), "key", string(words[1]), "db", c.DB, "reason", reason,
+		"client", c.Addr, "client-id", c.ID, "client-name", c.Name, "result", v.Num(), "error", v.IsError())
+}

@@ -1,0 +1,7 @@
+package session
+
+import (
+	"github.com/divtxt/lockd/commands"
+)
+
+func (h *Hub) serverCommands() []commands.Command { return nil }
