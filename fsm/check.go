@@ -137,11 +137,6 @@ func (m *Machine) checkUnseen() error {
 	return err
 }
 
-func (m *Machine) itemAt(p place) *Item {
-	it, _ := m.dbs[p.db].keys.Get(p.key)
-	return it
-}
-
 // Hash returns a number that is the same for equal states and, almost surely, only for them.
 func (m *Machine) Hash() uint64 {
 	h := sha256.New()

@@ -47,7 +47,7 @@ func (m *Machine) nextDue() int {
 // is undone, the grave stays: the lock has expired all the same.
 func (m *Machine) expire(db int, it *Item) {
 	from := len(m.frees)
-	m.remove(db, it.Key)
+	m.remove(db, it)
 	m.counters.expired++
 	if it.IsLock() {
 		m.graves.add(Grave{DB: db, Key: it.Key, Owner: it.Str, Token: it.Token, At: it.Deadline})

@@ -65,7 +65,7 @@ func (s *space) set(key string, it *Item) (old *Item) {
 	}
 	if old != nil {
 		s.bytes -= old.cost()
-		if old.Deadline != NoDeadline {
+		if old.Deadline != NoDeadline && (it == nil || it.Deadline != old.Deadline) {
 			s.index.Delete(due{old.Deadline, old})
 		}
 	}
@@ -78,28 +78,27 @@ func (s *space) set(key string, it *Item) (old *Item) {
 	return old
 }
 
-// change sets or removes a key of db and remembers how to undo it.
-func (m *Machine) change(db int, key string, it *Item) (old *Item) {
-	old = m.dbs[db].set(key, it)
+// change sets or removes a key of db and remembers how to undo it. key must not point into the entry.
+func (m *Machine) change(db int, key string, it *Item) {
+	old := m.dbs[db].set(key, it)
 	m.noteWake(db, key, old, it)
 	m.journal = append(m.journal, undo{db: db, key: key, item: old, made: it})
 	m.touched(db, key)
-	return old
+}
+
+// itemAt returns what stands at p, perhaps due, or nil.
+func (m *Machine) itemAt(p place) *Item {
+	it, _ := m.dbs[p.db].keys.Get(p.key)
+	return it
 }
 
 // put sets it under its own key in db.
 func (m *Machine) put(db int, it *Item) { m.change(db, it.Key, it) }
 
-// remove takes key out of db and notes that those who wait for it may be served. It returns what stood
-// there, or nil.
-func (m *Machine) remove(db int, key string) *Item {
-	it, ok := m.dbs[db].keys.Get(key)
-	if !ok {
-		return nil
-	}
-	m.change(db, it.Key, nil) // it.Key, not key: the journal must not keep bytes of the entry
+// remove takes it out of db and notes that those who wait for its key may be served.
+func (m *Machine) remove(db int, it *Item) {
+	m.change(db, it.Key, nil)
 	m.freed(db, it.Key)
-	return it
 }
 
 // replaceSpace puts another database in the place of db, whatever it holds, and notes its queues for

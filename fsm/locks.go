@@ -32,9 +32,7 @@ func (tx *Tx) Lock(req LockRequest) (*Item, LockResult) {
 	it := tx.Get(req.Key)
 	switch {
 	case it == nil || (it.IsLock() && it.Str == req.Owner):
-		m.take(tx.db, req.Key, req.Owner, req.Note, req.TTL, it)
-		it, _ = m.dbs[tx.db].keys.Get(req.Key)
-		return it, Granted
+		return m.take(tx.db, req.Key, req.Owner, req.Note, req.TTL, it), Granted
 	case !it.IsLock():
 		return it, NotALock
 	case req.Wait <= 0:
@@ -53,8 +51,8 @@ func (tx *Tx) Lock(req LockRequest) (*Item, LockResult) {
 	return it, Parked
 }
 
-// take makes owner the holder of key, where held is nil or already its own, and returns the token.
-func (m *Machine) take(db int, key, owner, note string, ttl int64, held *Item) uint64 {
+// take makes owner the holder of key, where held is nil or already its own, and returns the grant.
+func (m *Machine) take(db int, key, owner, note string, ttl int64, held *Item) *Item {
 	deadline := NoDeadline
 	if ttl > 0 {
 		deadline = m.clock.After(ttl)
@@ -66,7 +64,7 @@ func (m *Machine) take(db int, key, owner, note string, ttl int64, held *Item) u
 			it.Extra = &Extra{Note: keep(note)}
 		}
 		m.put(db, &it)
-		return it.Token
+		return &it
 	}
 	it := &Item{
 		Key: keep(key), Str: keep(owner), Deadline: deadline,
@@ -76,22 +74,27 @@ func (m *Machine) take(db int, key, owner, note string, ttl int64, held *Item) u
 		it.Extra = &Extra{Note: keep(note)}
 	}
 	m.put(db, it)
-	return it.Token
+	return it
 }
 
 // Unlock releases key if owner holds it.
 func (tx *Tx) Unlock(key, owner string) bool {
 	it := tx.Get(key)
-	return it != nil && it.Str == owner && tx.m.remove(tx.db, key) != nil
+	if it == nil || it.Str != owner {
+		return false
+	}
+	tx.m.remove(tx.db, it)
+	return true
 }
 
 // Force removes key whoever holds it, and returns what stood there, or nil.
 func (tx *Tx) Force(key string) *Item {
-	if tx.Get(key) == nil {
-		return nil
+	it := tx.Get(key)
+	if it != nil {
+		tx.m.counters.forced++
+		tx.m.remove(tx.db, it)
 	}
-	tx.m.counters.forced++
-	return tx.m.remove(tx.db, key)
+	return it
 }
 
 // Waiter is one who waits for a lock, as listings show it.

@@ -84,11 +84,18 @@ func (m *model) newToken(val string) uint64 {
 	return m.counters.token
 }
 
+// freed notes that those who wait for p may be served at the end of the command.
+func (m *model) freed(p place) {
+	if slices.ContainsFunc(m.queue, func(w waiter) bool { return w.place() == p }) {
+		m.frees = append(m.frees, p)
+	}
+}
+
 // remove takes a key away; who waits for it is served later.
 func (m *model) remove(p place) {
 	m.dropAt(p)
 	delete(m.dbs[p.db], p.key)
-	m.frees = append(m.frees, p)
+	m.freed(p)
 }
 
 // expire takes away a key whose time is over; who waits for it is served at once.
@@ -203,7 +210,7 @@ func (m *model) quit(match func(w waiter) bool, reply string) (n int) {
 		if reply != "" {
 			m.answer(w.origin, w.seq, reply)
 		}
-		m.frees = append(m.frees, w.place())
+		m.freed(w.place())
 	}
 	return len(gone)
 }

@@ -215,7 +215,7 @@ func (m *model) set(p place, val string, until Clock, anew bool) string {
 		it.deadline = until
 	} else {
 		it = modelItem{val, "", until, m.clock, m.newToken(val)}
-		m.frees = append(m.frees, p)
+		m.freed(p)
 	}
 	m.put(p, it)
 	return fmt.Sprint("token ", it.token)

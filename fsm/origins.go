@@ -100,7 +100,7 @@ func (m *Machine) closeConn(who Caller, unread bool) {
 		m.quit(w, resp.Null()) // answered for the node: it may forget the command
 	}
 	if w := m.saw(who); w != nil && unread {
-		m.remove(w.db, w.key) // the lock is as it was granted, or the note would be gone
+		m.remove(w.db, m.itemAt(w.place())) // as it was granted, or the note would be gone
 	}
 	m.serve(0)
 }

@@ -51,19 +51,15 @@ func (tx *Tx) OutOfMemory() bool {
 // Get returns the item at key, or nil. A key that is due is gone: a read skips it, a write removes it
 // first and lets the next waiter have it.
 func (tx *Tx) Get(key string) *Item {
-	it, ok := tx.m.dbs[tx.db].keys.Get(key)
-	if !ok {
-		return nil
-	}
-	if !it.Deadline.passed(tx.m.clock) {
+	it := tx.m.itemAt(place{tx.db, key})
+	if it == nil || !it.Deadline.passed(tx.m.clock) {
 		return it
 	}
 	if !tx.write {
 		return nil
 	}
 	tx.m.expire(tx.db, it)
-	it, _ = tx.m.dbs[tx.db].keys.Get(key)
-	return it
+	return tx.m.itemAt(place{tx.db, key})
 }
 
 // Set puts a string under key. The same value keeps its token, note and age; another value is another
@@ -120,7 +116,11 @@ func (tx *Tx) SetDeadline(it *Item, deadline Clock) {
 
 // Delete removes key and tells whether it was there.
 func (tx *Tx) Delete(key string) bool {
-	return tx.Get(key) != nil && tx.m.remove(tx.db, key) != nil
+	it := tx.Get(key)
+	if it != nil {
+		tx.m.remove(tx.db, it)
+	}
+	return it != nil
 }
 
 // Len returns how many keys the database has, without those that are due. In a View, which has no index of

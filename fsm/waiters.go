@@ -213,7 +213,8 @@ func (m *Machine) serve(from int) {
 
 // grantTo gives w the lock it waits for, if it can have it now: if the key is free, or w's owner holds it.
 func (m *Machine) grantTo(w *waiter) bool {
-	it, held := m.dbs[w.db].keys.Get(w.key)
+	it := m.itemAt(w.place())
+	held := it != nil
 	if held && it.Deadline.passed(m.clock) {
 		m.expire(w.db, it) // which serves w, or whoever is first
 		return true
@@ -222,7 +223,7 @@ func (m *Machine) grantTo(w *waiter) bool {
 		return false
 	}
 	m.leave(w)
-	token := m.take(w.db, w.key, w.owner, w.note, w.ttl, it)
+	token := m.take(w.db, w.key, w.owner, w.note, w.ttl, it).Token
 	if !held {
 		m.noteUnseen(w, token)
 	}

@@ -35,7 +35,7 @@ func (m *Machine) noteWake(db int, key string, old, it *Item) {
 
 // watch is called after a waiter was added at p.
 func (m *Machine) watch(p place) {
-	if it, ok := m.dbs[p.db].keys.Get(p.key); ok && it.Deadline != NoDeadline {
+	if it := m.itemAt(p); it != nil && it.Deadline != NoDeadline {
 		m.wakes.Set(wake{it.Deadline, p})
 	}
 }
@@ -49,7 +49,7 @@ func (m *Machine) unwatch(p place) {
 
 // unwake takes p from the list.
 func (m *Machine) unwake(p place) {
-	if it, ok := m.dbs[p.db].keys.Get(p.key); ok && it.Deadline != NoDeadline {
+	if it := m.itemAt(p); it != nil && it.Deadline != NoDeadline {
 		m.wakes.Delete(wake{it.Deadline, p})
 	}
 }
