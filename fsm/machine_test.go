@@ -89,6 +89,14 @@ var scenarios = map[string][]step{
 		{0, unread, "#6 OK"},
 		{0, on(3, "get k"), "#7 bulk b 2 -1 - 0"},
 	},
+	"a close without reading leaves a lock that its owner has set again": {
+		{0, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
+		{0, on(2, "lock k b 0 50 -"), "#3 none"},
+		{0, on(1, "unlock k a"), "#3 int 2, #4 bulk true"},
+		{0, on(3, "set k b 0"), "#5 bulk token 2"},
+		{0, unread, "#6 OK"},
+		{0, on(3, "get k"), "#7 bulk b 2 -1 - 0"},
+	},
 	"a script that frees and takes again is not overtaken": {
 		{0, on(1, "lock k a 0 0 -"), "#2 bulk token 1"},
 		{0, on(2, "lock k b 0 50 -"), "#3 none"},
