@@ -28,7 +28,8 @@ type clock struct {
 	base    fsm.Clock // where this leader began
 	elapsed int64     // nanoseconds counted since
 	last    int64     // the last reading
-	oldest  int64     // the reading when the oldest unanswered entry was proposed, 0: none
+	oldest  int64     // the reading when the oldest unanswered entry was proposed
+	waiting bool      // whether there is one
 	freezes uint64    // how often it stood still, for INFO
 	frozen  bool
 }
@@ -46,7 +47,7 @@ func newClock(read func() int64, stall time.Duration) *clock {
 func (c *clock) start(base fsm.Clock) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.base, c.elapsed, c.last, c.oldest = base, 0, c.read(), 0
+	c.base, c.elapsed, c.last, c.waiting = base, 0, c.read(), false
 }
 
 // now advances the clock and returns it.
@@ -61,7 +62,7 @@ func (c *clock) advance() {
 	reading := c.read()
 	step := reading - c.last
 	c.last = reading
-	stalled := c.oldest != 0 && reading-c.oldest > c.stall
+	stalled := c.waiting && reading-c.oldest > c.stall
 	if stalled && !c.frozen {
 		c.freezes++
 	}
@@ -77,17 +78,17 @@ func (c *clock) advance() {
 func (c *clock) proposed() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.oldest = c.read()
+	c.oldest, c.waiting = c.read(), true
 }
 
 func (c *clock) committed() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.advance() // while oldest is still set: a stall must not be counted after the fact
-	c.oldest, c.frozen = 0, false
+	c.advance() // while it still waits: a stall must not be counted after the fact
+	c.waiting, c.frozen = false, false
 }
 
-// Freezes returns how often the clock stood still because commits stalled, and whether it does now.
+// status returns how often the clock stood still because commits stalled, and whether it does now.
 func (c *clock) status() (freezes uint64, frozen bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

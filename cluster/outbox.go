@@ -64,7 +64,7 @@ func (o *outbox) submit(g *group, noGrowth string) {
 	}
 	g.pending.Store(int32(n))
 	o.mu.Lock()
-	if refusal := o.refusal(size); refusal != "" {
+	if refusal := o.refusal(g, size); refusal != "" {
 		o.mu.Unlock()
 		refuse(g, refusal)
 		return
@@ -98,10 +98,14 @@ func lastWrite(calls []call) int {
 	return -1
 }
 
-func (o *outbox) refusal(size int) string {
+// refusal says why a group cannot be taken, or nothing. What ends a connection or its waiting is taken even
+// into a full queue: it makes room, and there is at most one of it for a connection.
+func (o *outbox) refusal(g *group, size int) string {
 	switch {
 	case o.closed:
 		return msgClosing
+	case g.calls[0].Command.Kind != fsm.KindCommand:
+		return ""
 	case o.queued >= o.maxCalls || o.bytes+size > o.maxBytes && o.queued > 0:
 		return fmt.Sprintf("TRYAGAIN the queue is full (%d commands, %d bytes wait for the disk): "+
 			"nothing was done, try again", o.queued, o.bytes)
