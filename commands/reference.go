@@ -5,6 +5,7 @@ package commands
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -19,10 +20,7 @@ func (t *Table) WriteReference(w io.Writer) error {
 			groups[c.Group] = append(groups[c.Group], &c.Sub[i])
 		}
 	}
-	var names []string
-	for name := range groups {
-		names = append(names, name)
-	}
+	names := slices.Collect(maps.Keys(groups))
 	slices.SortFunc(names, func(a, b string) int {
 		switch {
 		case a == "lock":
