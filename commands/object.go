@@ -1,5 +1,5 @@
-// OBJECT and MEMORY: how a value is stored. lockd stores all strings alike, so the answers say what Redis
-// would have made of the value; tools read them.
+// OBJECT and MEMORY USAGE: how a value is stored. lockd stores all strings alike, so the answers say what
+// Redis would have made of the value; tools read them.
 
 package commands
 
@@ -13,10 +13,6 @@ func objectCommands() []Command {
 		{
 			Name: "object", Arity: -2, Group: "generic", Since: "2.2.3", Complexity: "O(1)",
 			Summary: "Look at how a value is stored.", Sub: objectSubcommands(),
-		},
-		{
-			Name: "memory", Arity: -2, Group: "server", Since: "4.0.0", Complexity: "O(1)",
-			Summary: "Look at what takes memory.", Sub: memorySubcommands(),
 		},
 	}
 }
@@ -52,12 +48,10 @@ func objectSubcommands() []Command {
 	}
 }
 
-func memorySubcommands() []Command {
+// MemorySubcommands returns the subcommands of MEMORY that are about keys. Those about the process, and
+// MEMORY itself, come with package session, which can look at it.
+func MemorySubcommands() []Command {
 	return []Command{
-		{
-			Name: "help", Arity: 2, Flags: Loading | Stale, Group: "server", Since: "4.0.0",
-			Complexity: "O(1)", Local: memoryHelp, Summary: "Show the subcommands.",
-		},
 		{
 			Name: "usage", Arity: -3, Flags: ReadOnly, Keys: Keys{2, 2, 1}, KeyFlags: "RO", Group: "server",
 			Since: "4.0.0", Syntax: "key [SAMPLES count]", Complexity: "O(1)", Handler: memoryUsage,
@@ -90,12 +84,6 @@ func objectHelp(*Conn, Args) resp.Value {
 		"REFCOUNT <key>",
 		"    Return the number of references of the value associated with the specified",
 		"    <key>.")
-}
-
-func memoryHelp(*Conn, Args) resp.Value {
-	return helpReply("MEMORY",
-		"USAGE <key> [SAMPLES <count>]",
-		"    Return memory in bytes used by <key> and its value.")
 }
 
 // Redis stores strings of up to this many bytes together with their head.

@@ -1,0 +1,92 @@
+// The one list of what lockd does differently from Redis 7.0.15 on purpose. docs/differences.md is written
+// from it (go test ./compat_test -run Differences -update).
+package compat_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// difference is one deliberate difference.
+type difference struct {
+	id     string // as in differs(id) in front of a line of a case
+	title  string
+	reason string
+	tested bool // some case must show it
+}
+
+func differences() []difference {
+	return []difference{
+		{"value-size", "APPEND and SETRANGE refuse to make a value longer than 1 MiB (Redis: 512 MiB).",
+			"A value is in the log and in every snapshot of every node, and one command is bounded by 1 MiB as well " +
+				"(max-command-bytes). The error is the same text.", true},
+		{"set-ifeq", "SET takes IFEQ and IFNE, as Redis 8.4 documents them.",
+			"Redis 7.0 answers a syntax error. Compare-and-set is what renewing a lock needs.", true},
+		{"delifeq", "DELIFEQ key value exists, as in Valkey, and DELEX key [IFEQ value | IFNE value], as in Redis 8.4.",
+			"Redis 7.0 does not know them. Compare-and-delete is what releasing a lock needs.", true},
+		{"encoding", "OBJECT ENCODING and OBJECT REFCOUNT tell what Redis makes of a value that is set whole.",
+			"lockd stores all strings alike; that Redis keeps an appended-to string as raw, or the result of " +
+				"INCRBYFLOAT as a string, is not tracked.", true},
+		{"idle-time", "OBJECT IDLETIME counts from when the key got its value, also through reads.",
+			"A read must not change the replicated state.", false},
+		{"memory", "MEMORY USAGE replies what the key counts against max-memory; MEMORY has USAGE and HELP only.",
+			"It counts lengths and constants, so that every node counts the same.", true},
+		{"scan-order", "SCAN and KEYS list keys in their order, RANDOMKEY picks by another rule, and SCAN's cursors are other numbers.",
+			"The keys are kept in order, so that a listing by prefix costs only what it lists. Redis' order follows from " +
+				"its hash function and is different in every process.", false},
+		{"scan-page", "A page of SCAN visits at most 2,000 keys, whatever COUNT says.",
+			"A page runs between writes and must not hold them up. COUNT is a hint in Redis too.", false},
+		{"scan-cursor", "SCAN with a cursor that no SCAN has replied begins anew.",
+			"Redis goes on somewhere in its hash table. Nothing is lost either way.", true},
+		{"keys-bound", "KEYS with a pattern that is very expensive on very many keys is refused with an error.",
+			"One command may not take the server's time for itself.", false},
+		{"past-time", "A key that is set with an absolute time in the past (SET … PXAT 1) is gone at once.",
+			"Redis keeps it until something touches it, and counts it in DBSIZE until then.", true},
+		{"swapdb", "SWAPDB refuses databases that hold more than 1,000 keys together.",
+			"Each key changes its place, so each needs a new fencing token, and all that in one log entry.", false},
+		{"clock", "Relative times to live are counted by the cluster clock, absolute ones are converted by the leader's wall clock when the command is logged.",
+			"A step of a wall clock, a pause or a failover must not end a lock early. What PEXPIRETIME shows can therefore " +
+				"move by the difference of the two clocks.", false},
+		{"time", "TIME is the leader's wall clock when the command's log entry was cut.",
+			"All nodes and scripts must see the same time.", false},
+		{"command-info", "COMMAND describes lockd's own commands too and has no notes on key specifications; COMMAND DOCS has lockd's own texts.",
+			"They are read from lockd's command table, in which TIME is a read, for its time comes with the log.", true},
+		{"zero-bytes", "An option or command word that holds a zero byte is not cut there.",
+			"Redis compares such words as C strings: NX\\x00 counts as NX.", true},
+		{"numbers-x86", "INCRBYFLOAT computes as Redis does on x86, on every kind of machine.",
+			"Redis' long double differs between processors; a replicated state may not.", false},
+		{"types", "There are strings only: no command for hashes, lists, sets, sorted sets or streams yet.",
+			"They come later, as far as lock libraries need them. TYPE, and SCAN with TYPE, know the word string only.", false},
+	}
+}
+
+// differencesFile is written for people; this list is where it is changed.
+func differencesFile() string { return filepath.Join("..", "docs", "differences.md") }
+
+func differencesPage() string {
+	var b strings.Builder
+	b.WriteString("# Where lockd differs from Redis on purpose\n\n" +
+		"The differential test (`compat_test`) sends each command in many forms to redis-server 7.0.15 and to lockd and\n" +
+		"compares the bytes of the replies. What may differ is listed here and nowhere else. This page is written by\n" +
+		"`go test ./compat_test -run Differences -update` from the list in `compat_test/differences_test.go`.\n\n" +
+		"| | What is different | Why |\n|---|---|---|\n")
+	for _, d := range differences() {
+		b.WriteString("| " + d.id + " | " + d.title + " | " + d.reason + " |\n")
+	}
+	return b.String()
+}
+
+func TestDifferencesPage(t *testing.T) {
+	want := differencesPage()
+	if *updateRecord {
+		if err := os.WriteFile(differencesFile(), []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(differencesFile())
+	if err != nil || string(got) != want {
+		t.Errorf("docs/differences.md is not what the list says: go test ./compat_test -run Differences -update (%v)", err)
+	}
+}
