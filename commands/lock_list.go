@@ -16,7 +16,7 @@ func lockInfo(tx *fsm.Tx, a Args) resp.Value {
 	key := a.Str(1)
 	it := tx.Get(key)
 	if it != nil && !it.IsLock() {
-		return errNotALock(key)
+		return errNotALock(tx, key)
 	}
 	state, mode, owner, token, note := "free", resp.Null(), resp.Null(), resp.Null(), resp.Null()
 	ttl, held := int64(-2), resp.Null()

@@ -104,8 +104,8 @@ func lock(tx *fsm.Tx, a Args) resp.Value {
 		}
 		req.Owner, req.TTL = a.Str(2), ttl
 	}
-	if len(req.Owner) > fsm.MaxOwner {
-		return errOwnerLength(req.Owner)
+	if len(req.Owner) > tx.MaxOwner() {
+		return errOwnerLength(tx, req.Owner)
 	}
 	if problem := lockOptions(&req, a); problem.IsError() {
 		return problem
@@ -117,7 +117,7 @@ func lock(tx *fsm.Tx, a Args) resp.Value {
 	case fsm.Parked:
 		return resp.None()
 	case fsm.NotALock:
-		return errNotALock(a.Str(1))
+		return errNotALock(tx, a.Str(1))
 	case fsm.QueueFull:
 		return resp.Errorf("QUEUEFULL as many as allowed wait for %s: try again later, or raise "+
 			"max-waiters-per-key", shown(a.Str(1)))
@@ -156,13 +156,13 @@ func lockOptions(req *fsm.LockRequest, a Args) resp.Value {
 // maxNote bounds what an owner may say about itself, in bytes.
 const maxNote = 1024
 
-func errOwnerLength(owner string) resp.Value {
-	return resp.Errorf("ERR an owner has at most %d bytes, this one has %d", fsm.MaxOwner, len(owner))
+func errOwnerLength(tx *fsm.Tx, owner string) resp.Value {
+	return resp.Errorf("ERR an owner has at most %d bytes, this one has %d", tx.MaxOwner(), len(owner))
 }
 
-func errNotALock(key string) resp.Value {
+func errNotALock(tx *fsm.Tx, key string) resp.Value {
 	return resp.Errorf("%s: %s holds a string of more than %d bytes, which is no owner",
-		msgWrongType, shown(key), fsm.MaxOwner)
+		msgWrongType, shown(key), tx.MaxOwner())
 }
 
 func unlock(tx *fsm.Tx, a Args) resp.Value {
@@ -187,7 +187,7 @@ func renew(tx *fsm.Tx, a Args) resp.Value {
 		return errNotHeld(tx, key, owner)
 	}
 	if !it.IsLock() {
-		return errNotALock(key)
+		return errNotALock(tx, key)
 	}
 	if it.Str != owner {
 		return errNotOwner(tx, it)

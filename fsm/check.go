@@ -37,8 +37,6 @@ func (m *Machine) checkSpace(db int, s *space) error {
 			err = fmt.Errorf("db %d: key %q holds the item of %q", db, key, it.Key)
 		case it.Token > m.counters.token:
 			err = fmt.Errorf("db %d: %q has token %d, given were %d", db, key, it.Token, m.counters.token)
-		case (it.Token == 0) != (len(it.Str) > MaxOwner):
-			err = fmt.Errorf("db %d: %q has token %d and %d bytes", db, key, it.Token, len(it.Str))
 		case indexed != (it.Deadline != NoDeadline):
 			err = fmt.Errorf("db %d: %q is indexed: %v, deadline %d", db, key, indexed, it.Deadline)
 		}

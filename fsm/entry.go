@@ -2,7 +2,7 @@
 //
 //	byte    version, 1
 //	uint32  CRC-32C of all that follows, little endian
-//	varint  nonce, term, clock, wall, limits (memory, waiters, waiters of a key)
+//	varint  nonce, term, clock, wall, limits (memory, waiters, waiters of a key, owner)
 //	varint  index and digest of the proposer's state, to notice a node that went another way
 //	varint  number of runs; for each run
 //	          string  node, varint incarnation, first number, number of commands; for each command
@@ -58,6 +58,7 @@ type Limits struct {
 	Memory        int64 // bytes, as Machine.Bytes counts them
 	Waiters       int   // parked commands in all
 	WaitersPerKey int
+	OwnerBytes    int // length up to which a value is an owner; zero is MaxOwner
 }
 
 // Entry is what one log entry says.
@@ -220,7 +221,7 @@ func (b *entryBuffer) decode(data []byte) (*Entry, error) {
 	e := &b.entry
 	e.Nonce, e.Term = r.uint(), r.uint()
 	e.Clock, e.Wall = Clock(r.uint()), Wall(r.uint())
-	e.Limits = Limits{int64(r.uint()), int(r.uint()), int(r.uint())}
+	e.Limits = Limits{int64(r.uint()), int(r.uint()), int(r.uint()), int(r.uint())}
 	e.DigestIndex, e.Digest = r.uint(), r.uint()
 	e.Runs = e.Runs[:0]
 	b.commands, b.words = b.commands[:0], b.words[:0]

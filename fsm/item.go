@@ -4,8 +4,8 @@ package fsm
 
 import "strings"
 
-// MaxOwner is the length in bytes up to which a string value counts as the owner of a lock. A longer value
-// is a plain string: it has no fencing token. Fixed, because it is part of what an entry means.
+// MaxOwner is the length in bytes up to which a string value counts as the owner of a lock, where an entry's
+// limits do not say another one. A longer value is a plain string: it has no fencing token.
 const MaxOwner = 64 << 10
 
 // Item is a key with its value. A string key is an exclusive lock whose owner is its value; this is what

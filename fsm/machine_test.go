@@ -328,3 +328,16 @@ func TestCommandSize(t *testing.T) {
 		}
 	}
 }
+
+// The length up to which a value is an owner is the leader's setting and travels in each entry.
+func TestOwnerLengthComesWithTheEntry(t *testing.T) {
+	m := New(lockRunner{})
+	m.at.limits.OwnerBytes = 4
+	if m.tokenFor("four") == 0 || m.tokenFor("fives") != 0 {
+		t.Error("an owner of 4 bytes has no token, or one of 5 has")
+	}
+	m.at.limits.OwnerBytes = 0
+	if m.tokenFor("fives") == 0 {
+		t.Error("without a limit of its own the usual one holds")
+	}
+}

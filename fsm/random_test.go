@@ -191,7 +191,7 @@ func (w *world) entry() (*Entry, []Read) {
 		w.term++
 	}
 	if w.Intn(30) == 0 {
-		w.limits = pick(w, Limits{}, Limits{Waiters: 3}, Limits{WaitersPerKey: 1}, Limits{0, 8, 2})
+		w.limits = pick(w, Limits{}, Limits{Waiters: 3}, Limits{WaitersPerKey: 1}, Limits{Waiters: 8, WaitersPerKey: 2})
 	}
 	e := &Entry{Nonce: w.Uint64(), Term: w.term, Clock: w.clock, Limits: w.limits}
 	switch w.Intn(30) {

@@ -93,9 +93,19 @@ func (tx *Tx) Grant(old *Item, key, value string, deadline Clock) *Item {
 	return it
 }
 
+// MaxOwner returns the length in bytes up to which a value is an owner, by this entry's limits.
+func (tx *Tx) MaxOwner() int { return tx.m.maxOwner() }
+
+func (m *Machine) maxOwner() int {
+	if n := m.at.limits.OwnerBytes; n > 0 {
+		return n
+	}
+	return MaxOwner
+}
+
 // tokenFor gives out the next fencing token, or 0 for a value that cannot be an owner.
 func (m *Machine) tokenFor(value string) uint64 {
-	if len(value) > MaxOwner {
+	if len(value) > m.maxOwner() {
 		return 0
 	}
 	m.counters.token++

@@ -97,7 +97,7 @@ func (s *Server) openNode(table *commands.Table, settings *Settings) (*cluster.N
 				c := settings.Config()
 				return fsm.Limits{
 					Memory: memory, Waiters: c.Queues.MaxWaiters,
-					WaitersPerKey: c.Queues.MaxWaitersPerKey,
+					WaitersPerKey: c.Queues.MaxWaitersPerKey, OwnerBytes: int(c.Limits.MaxOwnerBytes),
 				}
 			},
 		},

@@ -27,12 +27,13 @@ type hcLog struct {
 
 var _ hclog.Logger = (*hcLog)(nil)
 
-// slogLevel: slog has no trace, so it goes one step below debug.
+// slogLevel maps hclog's levels. What raft and raft-wal call info is of use to who debugs them, not to who
+// runs a lock server, so it is debug here; slog has no trace, which goes one step below.
 func slogLevel(l hclog.Level) slog.Level {
 	switch l {
 	case hclog.Trace:
 		return slog.LevelDebug - 4
-	case hclog.Debug:
+	case hclog.Debug, hclog.Info:
 		return slog.LevelDebug
 	case hclog.Warn:
 		return slog.LevelWarn
