@@ -225,6 +225,7 @@ type Status struct {
 	Snapshotting bool
 	LastSnapshot int64 // Unix seconds, 0: none since start
 	LogBytes     int64 // applied since the last snapshot
+	LogEntries   int64 // their number
 }
 
 // Status returns figures as of the last entry applied here.
@@ -233,6 +234,7 @@ func (n *Node) Status() Status {
 		Origin: n.origin, Role: roleName(n.raft.State()), CommitIndex: n.raft.CommitIndex(),
 		LastIndex: n.raft.LastIndex(), Snapshotting: n.snapshotting.Load(),
 		LastSnapshot: n.lastSnapshot.Load(), LogBytes: n.replica.logged.Load(),
+		LogEntries: n.replica.entries.Load(),
 	}
 	_, id := n.raft.LeaderWithID()
 	s.Leader = string(id)

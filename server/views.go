@@ -30,7 +30,7 @@ func (v *nodeView) Status() session.Status {
 		Role: n.Role, Leader: n.Leader, CommitIndex: n.CommitIndex, LastIndex: n.LastIndex,
 		Freezes: n.Freezes, Frozen: n.Frozen, Queued: n.Queued, Snapshotting: n.Snapshotting,
 		LastSnapshot: n.LastSnapshot, LogBytes: n.LogBytes,
-		SyncP50: sync.P50, SyncP99: sync.P99, DiskFree: free,
+		LogEntries: n.LogEntries, SyncLast: sync.Last, SyncP50: sync.P50, SyncP99: sync.P99, DiskFree: free,
 	}
 }
 
@@ -53,6 +53,7 @@ func (c *Config) policy() session.Policy {
 		Debug: c.Security.EnableDebugCommand, DefaultDB: c.Network.DefaultDB,
 		SlowlogThan: c.Timing.SlowlogThan, SlowlogLen: c.Timing.SlowlogMaxLen,
 		MaxClients: c.Limits.MaxClients, LatencyAbove: c.Timing.LatencyThreshold,
+		MaxMemory: c.Limits.MemoryBound(),
 	}
 	if c.Security.RequirePass != "" {
 		p.Password = c.Security.RequirePass.Matches

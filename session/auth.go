@@ -58,14 +58,29 @@ func (h *Hub) auth(c *commands.Conn, a commands.Args) resp.Value {
 func (h *Hub) login(c *commands.Conn, user, password string) resp.Value {
 	p := h.policy.Load()
 	if user != defaultUser || (p.Password != nil && !p.Password(password)) {
+		h.stats.badLogins.Add(1)
 		h.log.Warn("a client gave a wrong password", "client", c.Addr)
 		return resp.Error("WRONGPASS invalid username-password pair or user is disabled.")
 	}
+	h.trust(c)
+	return resp.Value{}
+}
+
+// trust makes the connection one of the default user.
+func (h *Hub) trust(c *commands.Conn) {
 	c.User = defaultUser
 	if mine := h.find(c.ID); mine != nil {
 		mine.wire.SetTrusted(true)
 	}
-	return resp.Value{}
+}
+
+// admitted tells whether the connection may send commands: it has given the password, or none is needed any
+// more.
+func (h *Hub) admitted(c *commands.Conn) bool {
+	if c.User == "" && h.policy.Load().Password == nil {
+		h.trust(c)
+	}
+	return c.User != ""
 }
 
 func (h *Hub) hello(c *commands.Conn, a commands.Args) resp.Value {
@@ -84,7 +99,7 @@ func (h *Hub) hello(c *commands.Conn, a commands.Args) resp.Value {
 	if problem.IsError() {
 		return problem
 	}
-	if c.User == "" {
+	if !h.admitted(c) {
 		return resp.Error("NOAUTH HELLO must be called with the client already authenticated, otherwise the " +
 			"HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the " +
 			"RESP protocol version at the same time")
@@ -144,6 +159,7 @@ func quit(c *commands.Conn, _ commands.Args) resp.Value {
 func (h *Hub) reset(c *commands.Conn, _ commands.Args) resp.Value {
 	p := h.policy.Load()
 	c.DB, c.Name, c.Proto, c.ReadOnly, c.User = p.DefaultDB, "", 2, false, ""
+	c.NoEvict, c.NoTouch = false, false
 	if p.Password == nil {
 		c.User = defaultUser
 	}

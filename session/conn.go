@@ -62,10 +62,14 @@ func (c *conn) touch(last string) {
 	}
 }
 
-func (c *conn) setBlocked(blocked bool) {
+// setBlocked publishes that the connection waits in a command, or does so no more.
+func (c *conn) setBlocked(in *commands.Command) {
+	if in != nil {
+		c.touch(in.FullName())
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.shown.blocked = blocked
+	c.shown.blocked = in != nil
 }
 
 func (c *conn) look() shown {

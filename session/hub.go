@@ -45,6 +45,8 @@ type Status struct {
 	Snapshotting bool
 	LastSnapshot int64 // Unix seconds, 0: none since start
 	LogBytes     int64 // applied since the last snapshot
+	LogEntries   int64 // their number
+	SyncLast     time.Duration
 	SyncP50      time.Duration
 	SyncP99      time.Duration
 	DiskFree     uint64
@@ -69,6 +71,7 @@ type Policy struct {
 	SlowlogLen   int
 	MaxClients   int
 	LatencyAbove int64 // milliseconds, 0: off
+	MaxMemory    int64 // bytes of the state
 }
 
 // Wires connect a hub to the rest of the server, once that is there.
@@ -91,6 +94,9 @@ type Hub struct {
 	stats   *statistics
 	slowlog slowlog
 	events  latencyEvents
+	saving  atomic.Bool // a BGSAVE runs
+
+	startMemory uint64 // allocated when the hub was made
 
 	mu    sync.Mutex
 	conns map[uint64]*conn
@@ -98,7 +104,10 @@ type Hub struct {
 
 // New returns a hub that has no connections yet. version is lockd's own.
 func New(version string, log *slog.Logger) *Hub {
-	h := &Hub{log: log, version: version, started: time.Now(), conns: map[uint64]*conn{}}
+	h := &Hub{
+		log: log, version: version, started: time.Now(), conns: map[uint64]*conn{},
+		startMemory: readMemory().used,
+	}
 	h.policy.Store(&Policy{})
 	return h
 }

@@ -29,9 +29,18 @@ func (h *Hub) Serve(rc *resp.Conn, pipeline []resp.Command) {
 	if last != nil {
 		c.touch(last.FullName())
 	}
+	if now := time.Now(); h.stats.rate.due(now) {
+		h.stats.rate.add(h.sampleNow(now))
+	}
 	if c.Closing {
 		rc.CloseAfterReply()
 	}
+}
+
+// sampleNow is what the counters show, for the rates.
+func (h *Hub) sampleNow(now time.Time) sample {
+	wire := h.Server.Stats()
+	return sample{at: now, ops: h.stats.processed.Load(), input: wire.Input, output: wire.Output}
 }
 
 // one takes one command in: it runs it, or puts it into the group.
@@ -46,6 +55,10 @@ func (h *Hub) one(c *conn, words resp.Command) *commands.Command {
 		h.local(c, cmd, words)
 		return cmd
 	}
+	parks := cmd.Has(commands.Blocking) && (cmd.Parks == nil || cmd.Parks(commands.Args(words)))
+	if parks {
+		h.flush(c, false) // the replies before it must not wait with it
+	}
 	c.calls = append(c.calls, fsm.Call{
 		Command: fsm.Command{DB: uint8(c.DB), Conn: c.ID, Words: words},
 		Read:    !cmd.Has(commands.Write),
@@ -53,7 +66,7 @@ func (h *Hub) one(c *conn, words resp.Command) *commands.Command {
 		Grows:   cmd.Has(commands.DenyOOM),
 	})
 	c.slots = append(c.slots, slot{call: len(c.calls) - 1, cmd: cmd})
-	if cmd.Has(commands.Blocking) && (cmd.Parks == nil || cmd.Parks(commands.Args(words))) {
+	if parks {
 		h.flush(c, true)
 	}
 	return cmd
@@ -66,7 +79,7 @@ func (h *Hub) local(c *conn, cmd *commands.Command, words resp.Command) {
 	}
 	begun := time.Now()
 	v := cmd.Local(&c.Conn, commands.Args(words))
-	h.observe(c, cmd, words, v, time.Since(begun))
+	h.observe(c, cmd, words, v, time.Since(begun), 1)
 	c.slots = append(c.slots, slot{call: -1, value: v})
 	if c.Closing {
 		h.flush(c, false)
@@ -78,7 +91,7 @@ func (h *Hub) local(c *conn, cmd *commands.Command, words resp.Command) {
 func (h *Hub) mayRun(c *conn, cmd *commands.Command, words resp.Command, why *resp.Value) bool {
 	p := h.policy.Load()
 	switch {
-	case c.User == "" && !cmd.Has(commands.NoAuth):
+	case !cmd.Has(commands.NoAuth) && !h.admitted(&c.Conn):
 		*why = resp.Error("NOAUTH Authentication required.")
 	case !p.EnableFlush && (cmd.Name == "flushall" || cmd.Name == "flushdb"):
 		*why = resp.Errorf("ERR %s is switched off here: start lockd with --enable-flush yes to allow it", cmd.Name)
@@ -108,8 +121,8 @@ func (h *Hub) keyTooLong(cmd *commands.Command, words resp.Command, most int, wh
 	return false
 }
 
-// flush submits the group, waits for it and writes the replies that are due. parks: its last command may
-// have to wait.
+// flush submits the group, waits for it and writes the replies that are due. parks: it is one command, which
+// may have to wait.
 func (h *Hub) flush(c *conn, parks bool) {
 	if len(c.calls) > 0 {
 		begun := time.Now()
@@ -117,12 +130,15 @@ func (h *Hub) flush(c *conn, parks bool) {
 		if anyWrite(c.calls) {
 			c.noted = false // a further numbered command tells the state that the last reply was read
 		}
-		if parks {
-			h.awaitParked(c)
-		} else {
+		waited := parks && h.awaitParked(c)
+		if !parks {
 			<-c.done
 		}
-		h.account(c, time.Since(begun))
+		took := time.Since(begun)
+		if waited {
+			took = 0 // waiting for a lock is not work; what of it was cannot be told
+		}
+		h.account(c, took)
 	}
 	for i := range c.slots {
 		s := &c.slots[i]
@@ -153,18 +169,18 @@ func anyWrite(calls []fsm.Call) bool {
 // gets its lock at once should not pay for a watcher.
 const parkAfter = 2 * time.Millisecond
 
-// awaitParked waits for a group whose last command may be parked.
-func (h *Hub) awaitParked(c *conn) {
+// awaitParked waits for a command that may be parked, and tells whether it was, as far as can be seen.
+func (h *Hub) awaitParked(c *conn) (waited bool) {
 	timer := time.NewTimer(parkAfter)
 	defer timer.Stop()
 	select {
 	case <-c.done:
 		c.noted = true // it may have waited all the same, if only for a moment
-		return
+		return false
 	case <-timer.C:
 	}
-	c.setBlocked(true)
-	defer c.setBlocked(false)
+	c.setBlocked(c.slots[len(c.slots)-1].cmd)
+	defer c.setBlocked(nil)
 	gone, stop := c.wire.Watch()
 	defer stop()
 	select {
@@ -176,6 +192,7 @@ func (h *Hub) awaitParked(c *conn) {
 		h.Node.Leave(c.ID, true)
 		<-c.done
 	}
+	return true
 }
 
 // write writes a reply unless CLIENT REPLY says not to.
@@ -193,20 +210,26 @@ func (h *Hub) write(c *conn, v resp.Value) {
 	c.wire.Reply(v)
 }
 
-// account notes what the group's commands cost. They were answered together, so each took as long.
+// account notes what the group's commands cost. They were answered together, so each took as long; the first
+// stands for all in SLOWLOG.
 func (h *Hub) account(c *conn, took time.Duration) {
+	group := len(c.calls)
 	for i := range c.slots {
 		if s := &c.slots[i]; s.call >= 0 {
 			call := &c.calls[s.call]
-			h.observe(c, s.cmd, call.Command.Words, call.Reply, took)
+			h.observe(c, s.cmd, call.Command.Words, call.Reply, took, group)
+			group = 0
 		}
 	}
 }
 
-// observe notes one command for INFO, SLOWLOG and the audit log.
-func (h *Hub) observe(c *conn, cmd *commands.Command, words resp.Command, v resp.Value, took time.Duration) {
+// observe notes one command for INFO, SLOWLOG and the audit log. group is how many commands it stands for in
+// SLOWLOG, 0 if another stands for it.
+func (h *Hub) observe(c *conn, cmd *commands.Command, words resp.Command, v resp.Value, took time.Duration, group int) {
 	h.stats.done(cmd, v, took)
-	h.slow(c, cmd, words, took)
+	if group > 0 {
+		h.slow(c, cmd, words, took, group)
+	}
 	if cmd.Has(commands.Audit) {
 		h.audit(c, cmd, words, v)
 	}

@@ -1,0 +1,187 @@
+// CLIENT's subcommands for operators: listing, closing, unblocking.
+
+package session
+
+import (
+	"time"
+
+	"github.com/divtxt/lockd/commands"
+	"github.com/divtxt/lockd/resp"
+)
+
+func (h *Hub) clientOthers() []commands.Command {
+	const admin = local | commands.Admin
+	connection := []string{"connection"}
+	return []commands.Command{
+		{
+			Name: "list", Arity: -2, Flags: admin, Group: "connection", Since: "2.4.0",
+			Syntax:     "[TYPE type | ID client-id [client-id ...]]",
+			Complexity: "O(N), N the number of connections", Categories: connection, Local: h.clientList,
+			Tips: []string{"nondeterministic_output"}, Summary: "Describe this node's connections, one a line.",
+		},
+		{
+			Name: "kill", Arity: -3, Flags: admin, Group: "connection", Since: "2.4.0",
+			Syntax: "ip:port | [ID client-id] [ADDR ip:port] [LADDR ip:port] [TYPE type] [USER username] " +
+				"[MAXAGE seconds] [SKIPME YES | SKIPME NO]",
+			Complexity: "O(N), N the number of connections", Categories: connection, Local: h.clientKill,
+			Summary: "Close connections of this node. One that waits for a lock leaves its place.",
+		},
+		{
+			Name: "unblock", Arity: -3, Flags: admin, Group: "connection", Since: "5.0.0",
+			Syntax: "client-id [TIMEOUT | ERROR]", Complexity: "O(log N)", Categories: connection,
+			Local: h.clientUnblock, Summary: "End the waiting of a connection of this node.",
+		},
+		{
+			Name: "pause", Arity: -3, Flags: admin, Group: "connection", Since: "2.9.50", Complexity: "O(1)",
+			Syntax: "timeout [WRITE | ALL]", Categories: connection, Local: clientPause,
+			Summary: "An error: holders could neither renew nor release their locks meanwhile.",
+		},
+		{
+			Name: "unpause", Arity: 2, Flags: admin, Group: "connection", Since: "6.2.0", Complexity: "O(1)",
+			Categories: connection, Summary: "Accepted; nothing is ever paused.",
+			Local: func(*commands.Conn, commands.Args) resp.Value { return resp.OK() },
+		},
+	}
+}
+
+// killFilter says which connections are to be closed. Zero fields ask for nothing.
+type killFilter struct {
+	id          uint64
+	addr, laddr string
+	olderThan   time.Duration
+	none        bool // a type of which there are no connections here
+	all         bool // also the one that asks
+}
+
+func (f *killFilter) fits(c *conn, asking uint64, now time.Time) bool {
+	s := c.look()
+	switch {
+	case f.none, s.ID == asking && !f.all,
+		f.id != 0 && s.ID != f.id,
+		f.addr != "" && s.Addr != f.addr,
+		f.laddr != "" && s.LocalAddr != f.laddr,
+		f.olderThan > 0 && now.Sub(s.Created) < f.olderThan:
+		return false
+	}
+	return true
+}
+
+func (h *Hub) clientKill(c *commands.Conn, a commands.Args) resp.Value {
+	if len(a) == 3 { // the old form
+		if h.kill(c, &killFilter{addr: string(a[2]), all: true}) == 0 {
+			return resp.Error("ERR No such client")
+		}
+		return resp.OK()
+	}
+	f, problem := readKillFilter(a)
+	if problem.IsError() {
+		return problem
+	}
+	return resp.Int(h.kill(c, f))
+}
+
+func (h *Hub) kill(asking *commands.Conn, f *killFilter) (closed int64) {
+	now := time.Now()
+	for _, c := range h.all() {
+		if !f.fits(c, asking.ID, now) {
+			continue
+		}
+		closed++
+		if c.ID == asking.ID {
+			asking.Closing = true // it gets its reply first
+			continue
+		}
+		c.wire.Kill()
+	}
+	return closed
+}
+
+func readKillFilter(a commands.Args) (*killFilter, resp.Value) {
+	f := new(killFilter)
+	for i := 2; i < len(a); i += 2 {
+		if i+1 >= len(a) {
+			return nil, errSyntax()
+		}
+		if problem := f.option(a, i); problem.IsError() {
+			return nil, problem
+		}
+	}
+	return f, resp.Value{}
+}
+
+// option reads the option at word i and the value behind it.
+func (f *killFilter) option(a commands.Args, i int) resp.Value {
+	n, isInt := a.Int(i + 1)
+	switch {
+	case a.Is(i, "ID"):
+		if !isInt || n < 1 {
+			return resp.Error("ERR client-id should be greater than 0")
+		}
+		f.id = uint64(n)
+	case a.Is(i, "ADDR"):
+		f.addr = string(a[i+1])
+	case a.Is(i, "LADDR"):
+		f.laddr = string(a[i+1])
+	case a.Is(i, "MAXAGE"):
+		if !isInt || n < 1 || n > int64(1<<62/time.Second) {
+			return errNotInt()
+		}
+		f.olderThan = time.Duration(n) * time.Second
+	case a.Is(i, "TYPE"):
+		normal, known := clientType(a, i+1)
+		if !known {
+			return errClientType(a[i+1])
+		}
+		f.none = f.none || !normal
+	case a.Is(i, "USER"):
+		if string(a[i+1]) != defaultUser {
+			return resp.Errorf("ERR No such user '%s'", clipped(a[i+1]))
+		}
+	case a.Is(i, "SKIPME") && (a.Is(i+1, "YES") || a.Is(i+1, "NO")):
+		f.all = a.Is(i+1, "NO")
+	default:
+		return errSyntax()
+	}
+	return resp.Value{}
+}
+
+func (h *Hub) clientUnblock(_ *commands.Conn, a commands.Args) resp.Value {
+	withError := false
+	switch {
+	case len(a) == 3:
+	case len(a) == 4 && (a.Is(3, "TIMEOUT") || a.Is(3, "ERROR")):
+		withError = a.Is(3, "ERROR")
+	default:
+		return resp.Error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+	}
+	id, ok := a.Int(2)
+	if !ok {
+		return errNotInt()
+	}
+	if id < 1 || h.find(uint64(id)) == nil || !h.Node.Unblock(uint64(id), withError) {
+		return resp.Int(0)
+	}
+	return resp.Int(1)
+}
+
+func clientPause(_ *commands.Conn, a commands.Args) resp.Value {
+	if len(a) > 4 || (len(a) == 4 && !a.Is(3, "WRITE") && !a.Is(3, "ALL")) {
+		return errSyntax()
+	}
+	if problem := timeoutProblem(a, 2); problem.IsError() {
+		return problem
+	}
+	return resp.Error("ERR CLIENT PAUSE is not available here: holders could neither renew nor release their " +
+		"locks meanwhile")
+}
+
+// timeoutProblem is the error of a timeout in milliseconds that is none.
+func timeoutProblem(a commands.Args, i int) resp.Value {
+	switch n, ok := a.Int(i); {
+	case !ok:
+		return resp.Error("ERR timeout is not an integer or out of range")
+	case n < 0:
+		return resp.Error("ERR timeout is negative")
+	}
+	return resp.Value{}
+}

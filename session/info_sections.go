@@ -1,0 +1,269 @@
+// The sections of INFO, in Redis' order; lockd's own come last.
+
+package session
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/divtxt/lockd/commands"
+)
+
+func (h *Hub) infoServer(p *infoPage) {
+	program, _ := os.Executable()
+	uptime := seconds(p.now.Sub(h.started))
+	p.line("redis_version", reported)
+	p.line("redis_git_sha1", "00000000")
+	p.line("redis_git_dirty", 0)
+	p.line("redis_build_id", identifier("build", h.version)[:16])
+	p.line("redis_mode", "standalone")
+	p.line("server_name", "lockd")
+	p.line("lockd_version", h.version)
+	p.line("os", operatingSystem())
+	p.line("arch_bits", 32<<(^uint(0)>>63))
+	p.line("go_version", runtime.Version())
+	p.line("process_id", os.Getpid())
+	p.line("run_id", identifier(p.node.DiskID, p.node.Node, fmt.Sprint(p.node.Incarnation)))
+	p.line("node_id", p.node.Node)
+	p.line("tcp_port", port(p.asking.LocalAddr))
+	p.line("server_time_usec", p.now.UnixMicro())
+	p.line("uptime_in_seconds", uptime)
+	p.line("uptime_in_days", uptime/(24*60*60))
+	p.line("executable", program)
+}
+
+// identifier makes 40 hexadecimal digits of parts, the form that tools know from Redis.
+func identifier(parts ...string) string {
+	sum := sha1.Sum([]byte(strings.Join(parts, "/")))
+	return hex.EncodeToString(sum[:])
+}
+
+// port is the port that the one who asks came in by: the node may listen on several.
+func port(address string) string {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "0"
+	}
+	return port
+}
+
+func operatingSystem() string {
+	name := strings.ToUpper(runtime.GOOS[:1]) + runtime.GOOS[1:]
+	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		name += " " + strings.TrimSpace(string(release))
+	}
+	return name + " " + runtime.GOARCH
+}
+
+func (h *Hub) infoClients(p *infoPage) {
+	p.line("connected_clients", p.wire.Connected)
+	p.line("cluster_connections", 0)
+	p.line("maxclients", h.policy.Load().MaxClients)
+	p.line("blocked_clients", p.node.Waiters)
+	p.line("tracking_clients", 0)
+	p.line("pubsub_clients", 0)
+}
+
+func (h *Hub) infoMemory(p *infoPage) {
+	m, limit := readMemory(), uint64(max(0, h.policy.Load().MaxMemory))
+	dataset := uint64(max(0, p.node.Bytes))
+	overhead := m.used - min(m.used, dataset)
+	p.bytes("used_memory", m.used)
+	p.bytes("used_memory_rss", m.resident)
+	p.bytes("used_memory_peak", m.peak)
+	p.line("used_memory_peak_perc", fmt.Sprintf("%.2f%%", percent(int64(m.used), int64(m.peak))))
+	p.line("used_memory_overhead", overhead)
+	p.line("used_memory_startup", h.startMemory)
+	p.line("used_memory_dataset", dataset)
+	p.line("used_memory_dataset_perc", fmt.Sprintf("%.2f%%", percent(int64(dataset), int64(m.used))))
+	p.bytes("total_system_memory", procBytes("/proc/meminfo", "MemTotal:"))
+	p.bytes("used_memory_lua", 0)
+	p.bytes("used_memory_scripts", 0)
+	p.line("number_of_cached_scripts", 0)
+	p.bytes("maxmemory", limit)
+	p.line("maxmemory_policy", "noeviction")
+	p.line("mem_fragmentation_ratio", fmt.Sprintf("%.2f", ratio(m.resident, m.used)))
+	p.line("mem_fragmentation_bytes", int64(m.resident)-int64(m.used))
+	p.line("mem_clients_normal", h.connectionBytes())
+	p.line("mem_allocator", "go")
+	p.line("active_defrag_running", 0)
+}
+
+// infoPersistence tells of the Raft log under the names of the append-only file, and of snapshots under those
+// of the RDB file.
+func (h *Hub) infoPersistence(p *infoPage) {
+	saving := 0
+	if p.node.Snapshotting {
+		saving = 1
+	}
+	p.line("loading", 0)
+	p.line("async_loading", 0)
+	p.line("rdb_changes_since_last_save", p.node.LogEntries)
+	p.line("rdb_bgsave_in_progress", saving)
+	p.line("rdb_last_save_time", max(p.node.LastSnapshot, h.started.Unix()))
+	p.line("rdb_last_bgsave_status", "ok")
+	p.line("aof_enabled", 1)
+	p.line("aof_rewrite_in_progress", 0)
+	p.line("aof_rewrite_scheduled", 0)
+	p.line("aof_last_bgrewrite_status", "ok")
+	p.line("aof_last_write_status", "ok") // a log that cannot be written stops the node
+	p.line("aof_current_size", p.node.LogBytes)
+}
+
+func (h *Hub) infoStats(p *infoPage) {
+	s := h.stats
+	r := s.rate.until(h.sampleNow(p.now))
+	p.line("total_connections_received", p.wire.Connections)
+	p.line("total_commands_processed", s.processed.Load())
+	p.line("instantaneous_ops_per_sec", int64(r.ops))
+	p.line("total_net_input_bytes", p.wire.Input)
+	p.line("total_net_output_bytes", p.wire.Output)
+	p.line("instantaneous_input_kbps", fmt.Sprintf("%.2f", r.input/1024))
+	p.line("instantaneous_output_kbps", fmt.Sprintf("%.2f", r.output/1024))
+	p.line("rejected_connections", p.wire.Rejected)
+	p.line("expired_keys", p.node.Expired)
+	p.line("evicted_keys", 0)
+	p.line("evicted_clients", 0)
+	p.line("keyspace_hits", s.hits.Load())
+	p.line("keyspace_misses", s.misses.Load())
+	p.line("pubsub_channels", 0)
+	p.line("pubsub_patterns", 0)
+	p.line("latest_fork_usec", 0)
+	p.line("total_forks", 0)
+	p.line("unexpected_error_replies", p.node.Undone)
+	p.line("total_error_replies", s.errors.Load())
+	p.line("acl_access_denied_auth", s.badLogins.Load())
+	p.line("acl_access_denied_cmd", 0)
+	p.line("acl_access_denied_key", 0)
+	p.line("acl_access_denied_channel", 0)
+	for _, reason := range slices.Sorted(maps.Keys(p.wire.Refusals)) {
+		p.line("closed_by_lockd_"+strings.ReplaceAll(reason, "-", "_"), p.wire.Refusals[reason])
+	}
+}
+
+func (h *Hub) infoReplication(p *infoPage) {
+	if p.node.Role == "leader" {
+		p.line("role", "master")
+	} else {
+		p.line("role", "slave")
+		p.line("master_host", p.node.Leader)
+		p.line("master_port", 0)
+		up := "up"
+		if p.node.Leader == "" {
+			up = "down"
+		}
+		p.line("master_link_status", up)
+		p.line("slave_repl_offset", p.node.CommitIndex)
+		p.line("slave_read_only", 0)
+	}
+	p.line("connected_slaves", 0)
+	p.line("master_failover_state", "no-failover")
+	p.line("master_replid", identifier("replication", p.node.DiskID))
+	p.line("master_replid2", strings.Repeat("0", 40))
+	p.line("master_repl_offset", p.node.CommitIndex)
+	p.line("second_repl_offset", -1)
+	p.line("repl_backlog_active", 0)
+	p.line("repl_backlog_size", 0)
+	p.line("repl_backlog_first_byte_offset", 0)
+	p.line("repl_backlog_histlen", 0)
+}
+
+func infoCPU(p *infoPage) {
+	system, user := processorTime()
+	p.line("used_cpu_sys", fmt.Sprintf("%.6f", system.Seconds()))
+	p.line("used_cpu_user", fmt.Sprintf("%.6f", user.Seconds()))
+	p.line("used_cpu_sys_children", "0.000000")
+	p.line("used_cpu_user_children", "0.000000")
+}
+
+func (h *Hub) infoCommandStats(p *infoPage) {
+	h.stats.each(func(c *commands.Command, s *commandStats) {
+		calls, us, rejected := s.calls.Load(), s.micros.Load(), s.rejected.Load()
+		if calls == 0 && rejected == 0 {
+			return
+		}
+		p.line("cmdstat_"+c.FullName(), fmt.Sprintf(
+			"calls=%d,usec=%d,usec_per_call=%.2f,rejected_calls=%d,failed_calls=%d",
+			calls, us, ratio(us, calls), rejected, s.failed.Load()))
+	})
+}
+
+func (h *Hub) infoErrorStats(p *infoPage) {
+	counts := h.stats.errorCounts()
+	for _, code := range slices.Sorted(maps.Keys(counts)) {
+		p.line("errorstat_"+code, fmt.Sprintf("count=%d", counts[code]))
+	}
+}
+
+func (h *Hub) infoLatencyStats(p *infoPage) {
+	h.stats.each(func(c *commands.Command, s *commandStats) {
+		if s.calls.Load() == 0 {
+			return
+		}
+		t := s.times()
+		p.line("latency_percentiles_usec_"+c.FullName(), fmt.Sprintf("p50=%d.000,p99=%d.000,p99.9=%d.000",
+			t.percentile(0.5).Microseconds(), t.percentile(0.99).Microseconds(), t.percentile(0.999).Microseconds()))
+	})
+}
+
+func infoKeyspace(p *infoPage) {
+	for db, keys := range p.node.Keys {
+		if keys > 0 {
+			p.line(fmt.Sprintf("db%d", db), fmt.Sprintf("keys=%d,expires=%d,avg_ttl=0", keys, p.node.WithDeadline[db]))
+		}
+	}
+}
+
+// infoLocks counts every string as a held lock, as it is one.
+func infoLocks(p *infoPage) {
+	held, withTTL := 0, 0
+	for db, keys := range p.node.Keys {
+		held += keys
+		withTTL += p.node.WithDeadline[db]
+	}
+	p.line("locks_held", held)
+	p.line("locks_without_ttl", held-withTTL)
+	p.line("waiters", p.node.Waiters)
+	p.line("grants_total", p.node.Grants)
+	p.line("expired_total", p.node.Expired)
+	p.line("forced_total", p.node.Forced)
+	p.line("last_token", p.node.Token)
+	p.line("state_bytes", p.node.Bytes)
+}
+
+func infoRaft(p *infoPage) {
+	n := &p.node
+	p.line("raft_node", n.Node)
+	p.line("raft_incarnation", n.Incarnation)
+	p.line("raft_disk_id", n.DiskID)
+	p.line("raft_role", n.Role)
+	p.line("raft_leader", n.Leader)
+	p.line("raft_term", n.Term)
+	p.line("raft_last_index", n.LastIndex)
+	p.line("raft_commit_index", n.CommitIndex)
+	p.line("raft_applied_index", n.Index)
+	p.line("raft_queued_commands", n.Queued)
+	p.line("raft_fsync_usec_last", n.SyncLast.Microseconds())
+	p.line("raft_fsync_usec_p50", n.SyncP50.Microseconds())
+	p.line("raft_fsync_usec_p99", n.SyncP99.Microseconds())
+	p.line("raft_log_bytes_since_snapshot", n.LogBytes)
+	p.line("raft_last_snapshot", n.LastSnapshot)
+	p.line("raft_disk_free", n.DiskFree)
+}
+
+func infoClock(p *infoPage) {
+	frozen := 0
+	if p.node.Frozen {
+		frozen = 1
+	}
+	p.line("clock_ms", int64(p.node.Clock))
+	p.line("clock_frozen", frozen)
+	p.line("clock_freezes", p.node.Freezes)
+}
