@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 )
 
@@ -35,10 +36,10 @@ func untilSignal(ctx context.Context, log *slog.Logger, exit func(code int)) (as
 			}
 		}
 	}()
-	return asked, func() {
+	return asked, sync.OnceFunc(func() { // a client's SHUTDOWN calls it too
 		signal.Stop(signals)
 		close(quit)
 		<-done
 		cancel()
-	}
+	})
 }
