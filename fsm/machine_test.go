@@ -5,6 +5,7 @@ package fsm
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -339,5 +340,21 @@ func TestOwnerLengthComesWithTheEntry(t *testing.T) {
 	m.at.limits.OwnerBytes = 0
 	if m.tokenFor("fives") == 0 {
 		t.Error("without a limit of its own the usual one holds")
+	}
+}
+
+// What Append writes, decode reads: every field of an entry comes back.
+func TestEntryRoundTrip(t *testing.T) {
+	e := Entry{
+		Nonce: 1, Term: 2, Clock: 3, Wall: 4,
+		Limits:      Limits{Memory: 5, Waiters: 6, WaitersPerKey: 7, OwnerBytes: 8},
+		DigestIndex: 9, Digest: 10,
+		Runs: []Run{{Origin: Origin{"n", 11}, First: 12, Commands: []Command{
+			{Kind: KindUnblock, DB: 13, Conn: 14, Words: [][]byte{[]byte("a"), {}}},
+		}}},
+	}
+	got, err := new(entryBuffer).decode(e.Append(nil))
+	if err != nil || !reflect.DeepEqual(*got, e) {
+		t.Fatalf("got %+v, %v", got, err)
 	}
 }
