@@ -107,6 +107,7 @@ func (e *Entry) Append(b []byte) []byte {
 	for _, n := range [...]uint64{
 		e.Nonce, e.Term, uint64(e.Clock), uint64(e.Wall),
 		uint64(e.Limits.Memory), uint64(e.Limits.Waiters), uint64(e.Limits.WaitersPerKey),
+		uint64(e.Limits.OwnerBytes),
 		e.DigestIndex, e.Digest, uint64(len(e.Runs)),
 	} {
 		b = binary.AppendUvarint(b, n)
