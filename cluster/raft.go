@@ -5,8 +5,10 @@ package cluster
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 )
 
@@ -31,7 +33,9 @@ func (n *Node) startRaft() error {
 	conf.SnapshotThreshold = neverEntries // compact.go decides, by bytes
 	conf.TrailingLogs = 1024
 	conf.NotifyCh = n.leading
-	conf.Logger = o.RaftLogger
+	if o.RaftLogger != nil {
+		conf.Logger = calm{o.RaftLogger}
+	}
 	cache, err := raft.NewLogCache(o.LogCache, o.Log)
 	if err != nil {
 		return err
@@ -52,4 +56,16 @@ func (n *Node) startRaft() error {
 		return fmt.Errorf("raft: %w", err)
 	}
 	return nil
+}
+
+// calm logs the first election of a group of one as what it is: no reason for a warning.
+type calm struct{ hclog.Logger }
+
+// Warn passes on all other warnings.
+func (c calm) Warn(msg string, args ...any) {
+	if strings.HasPrefix(msg, "heartbeat timeout reached") {
+		c.Debug(msg, args...)
+		return
+	}
+	c.Logger.Warn(msg, args...)
 }
