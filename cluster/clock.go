@@ -37,10 +37,11 @@ type clock struct {
 // ppm is one million: parts per million.
 const ppm = 1_000_000
 
-func newClock(read func() int64, stall time.Duration) *clock {
-	// 1023/1024 is 977 ppm slow: twice the oscillator error that is assumed, so that a fast machine's clock
-	// still does not end a lock before its holder's own clock does.
-	return &clock{read: read, stall: int64(stall), slowness: ppm / 1024}
+// newClock returns a clock that runs slow by twice the oscillator error of drift ppm, at least by 1/1024: this
+// machine's clock may be as fast as that and the holder's as slow, and the lock must not end before the
+// holder's own clock says so.
+func newClock(read func() int64, stall time.Duration, drift int) *clock {
+	return &clock{read: read, stall: int64(stall), slowness: max(ppm/1024, 2*int64(drift))}
 }
 
 // start sets the clock to what the state says.

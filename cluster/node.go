@@ -36,7 +36,8 @@ type Options struct {
 
 // Tuning is settings with figures; zero values become defaults.
 type Tuning struct {
-	Heartbeat     time.Duration // heartbeat and election timeout
+	Heartbeat     time.Duration // an entry unanswered for so long stops the clock
+	DriftPPM      int           // how wrong an oscillator may be, in millionths
 	EntryBytes    int           // of commands in an entry; a larger command goes alone
 	QueueCalls    int           // commands that may wait to be cut into an entry
 	QueueBytes    int
@@ -110,7 +111,7 @@ func Open(o Options) (*Node, error) {
 	n := &Node{
 		opts: o, log: o.Logger, origin: fsm.Origin{Node: o.NodeID, Incarnation: o.Incarnation},
 		outbox:  newOutbox(o.QueueCalls, o.QueueBytes),
-		clock:   newClock(o.Raw, o.Heartbeat),
+		clock:   newClock(o.Raw, o.Heartbeat, o.DriftPPM),
 		leading: make(chan bool, 16), ready: make(chan struct{}),
 		stop: make(chan struct{}), stopped: make(chan struct{}),
 	}

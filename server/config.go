@@ -104,15 +104,13 @@ type Queues struct {
 	MaxPending       int   // commands that this node was given and has not answered
 	MaxPendingBytes  int64 // the same, in bytes
 	EntryBytes       int64 // one Raft entry; a larger command goes alone
-	EntriesInFlight  int   // entries handed to Raft and not yet applied
 }
 
 // Timing says how long things may take, and what is slow enough to be noted.
 type Timing struct {
 	CommandTimeout   time.Duration // after it a command that was sent is answered -UNKNOWN
-	NodeTimeout      time.Duration // silence after which a node's waiters and bound keys are dropped
 	ClockDriftPPM    int           // how wrong an oscillator may be
-	Heartbeat        time.Duration // Raft's heartbeat and election timeout
+	Heartbeat        time.Duration // an entry unanswered for so long stops the cluster clock
 	SlowlogThan      int64         // microseconds, -1 is off, 0 is everything
 	SlowlogMaxLen    int
 	LatencyThreshold int64 // milliseconds, 0 is off

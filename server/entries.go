@@ -41,7 +41,7 @@ func networkSettings() []*setting {
 			help:  "Port of the Redis protocol; 0 picks a free one (and a free cluster port), or none beside tls-port.",
 			field: func(c *Config) value { return portValue{intValue[int]{&c.Network.Port, 0, maxPort}} }},
 		{name: "cluster-port", def: "0",
-			help:  "Port for the other nodes; 0 is port + 10000.",
+			help:  "Port kept for the other nodes of a cluster, which come with a later version; 0 is port + 10000.",
 			field: func(c *Config) value { return portValue{intValue[int]{&c.Network.ClusterPort, 0, maxPort}} }},
 		{name: "unix-socket", redis: "unixsocket",
 			help:  "Path of a Unix socket to listen on too.",
@@ -197,9 +197,6 @@ func queueSettings() []*setting {
 		{name: "entry-bytes", def: "256kb",
 			help:  "Commands that go into one Raft entry; a larger command goes alone.",
 			field: func(c *Config) value { return sizeValue{&c.Queues.EntryBytes, kib, 64 * mib} }},
-		{name: "entries-in-flight", def: "1",
-			help:  "Raft entries under way at one time; 2 helps where a disk takes milliseconds to sync.",
-			field: func(c *Config) value { return intValue[int]{&c.Queues.EntriesInFlight, 1, 64} }},
 	}
 }
 
@@ -210,16 +207,11 @@ func timingSettings() []*setting {
 			field: func(c *Config) value {
 				return timeValue{at: &c.Timing.CommandTimeout, unit: time.Second, low: 100 * time.Millisecond, top: day}
 			}},
-		{name: "node-timeout", def: "15s",
-			help: "Silence of a node after which its waiters, and what is bound to its connections, are dropped.",
-			field: func(c *Config) value {
-				return timeValue{at: &c.Timing.NodeTimeout, unit: time.Second, low: time.Second, top: day}
-			}},
 		{name: "clock-drift-ppm", def: "500",
 			help:  "How wrong a machine's oscillator may be, in millionths; locks are kept longer by as much.",
 			field: func(c *Config) value { return intValue[int]{&c.Timing.ClockDriftPPM, 0, 100000} }},
 		{name: "heartbeat", def: "250ms",
-			help: "Silence of the leader after which the others elect a new one.",
+			help: "Age of an unanswered log entry at which time stops for all locks, until the disk answers.",
 			field: func(c *Config) value {
 				return timeValue{at: &c.Timing.Heartbeat, unit: time.Millisecond, low: 50 * time.Millisecond, top: time.Minute}
 			}},

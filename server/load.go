@@ -190,8 +190,6 @@ func check(c *Config) []error {
 		"max-pending-bytes: is less than max-command-bytes (%d), one command could not pass", c.Limits.MaxCommandBytes)
 	refuse(c.Queues.MaxWaitersPerKey > c.Queues.MaxWaiters,
 		"max-waiters-per-key: is more than max-waiters (%d)", c.Queues.MaxWaiters)
-	refuse(c.Timing.NodeTimeout < 4*c.Timing.Heartbeat,
-		"node-timeout: must be at least four heartbeats (%v), or an election drops waiters", 4*c.Timing.Heartbeat)
 	return errs
 }
 

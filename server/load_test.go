@@ -140,7 +140,6 @@ func TestWrongFiles(t *testing.T) {
 		{"no certificate", "tls-port 7001\n", "needs tls-cert-file and tls-key-file"},
 		{"unreadable certificate", "tls-port 7001\ntls-cert-file /none\ntls-key-file /none\n", "tls-cert-file: open /none"},
 		{"limits", "max-command-bytes 2kb\n", "max-inline-bytes: is more than max-command-bytes (2048)"},
-		{"elections", "node-timeout 1s\nheartbeat 500ms\n", "at least four heartbeats (2s)"},
 		{"includes itself", "include lockd.conf\n", "more than 8 deep"},
 		{"includes nothing", "include none.conf\n", "lockd.conf:1: include: configuration file: open"},
 	} {

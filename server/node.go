@@ -90,7 +90,7 @@ func (s *Server) openNode(table *commands.Table, settings *Settings) (*cluster.N
 		Runner: table, Fail: s.failStop, Free: s.store.Free,
 		Logger: s.log, RaftLogger: s.store.Logger,
 		Tuning: cluster.Tuning{
-			Heartbeat: s.cfg.Timing.Heartbeat, EntryBytes: int(s.cfg.Queues.EntryBytes),
+			Heartbeat: s.cfg.Timing.Heartbeat, DriftPPM: s.cfg.Timing.ClockDriftPPM, EntryBytes: int(s.cfg.Queues.EntryBytes),
 			QueueCalls: s.cfg.Queues.MaxPending, QueueBytes: int(s.cfg.Queues.MaxPendingBytes),
 			SnapshotBytes: s.cfg.Storage.SnapshotLogBytes,
 			Limits: func() fsm.Limits {

@@ -52,7 +52,8 @@ func (c *Config) policy() session.Policy {
 		MaxKeyBytes: int(c.Limits.MaxKeyBytes), EnableFlush: c.Security.EnableFlush,
 		Debug: c.Security.EnableDebugCommand, DefaultDB: c.Network.DefaultDB,
 		SlowlogThan: c.Timing.SlowlogThan, SlowlogLen: c.Timing.SlowlogMaxLen,
-		MaxClients: c.Limits.MaxClients, LatencyAbove: c.Timing.LatencyThreshold,
+		CommandTimeout: c.Timing.CommandTimeout,
+		MaxClients:     c.Limits.MaxClients, LatencyAbove: c.Timing.LatencyThreshold,
 		MaxMemory: c.Limits.MemoryBound(),
 	}
 	if c.Security.RequirePass != "" {

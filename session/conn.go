@@ -18,7 +18,9 @@ type conn struct {
 	calls []fsm.Call // of the pipeline being submitted
 	slots []slot     // its replies, in order
 	done  chan struct{}
-	quiet replyMode
+	// patience runs while a group is under way; made stopped.
+	patience *time.Timer
+	quiet    replyMode
 	// What the state still knows of the connection: a grant that it waited for and has been told of
 	// (noted), or was not told of (unread).
 	noted, unread bool

@@ -62,16 +62,18 @@ type Settings interface {
 
 // Policy is what of the settings is asked for all the time; it may change while the node runs.
 type Policy struct {
-	Password     func(text string) bool // nil: none is needed
-	MaxKeyBytes  int
-	EnableFlush  bool
-	Debug        string // who may send DEBUG: no, local, yes
-	DefaultDB    int
-	SlowlogThan  int64 // microseconds, -1: off
-	SlowlogLen   int
-	MaxClients   int
-	LatencyAbove int64 // milliseconds, 0: off
-	MaxMemory    int64 // bytes of the state
+	Password    func(text string) bool // nil: none is needed
+	MaxKeyBytes int
+	EnableFlush bool
+	Debug       string // who may send DEBUG: no, local, yes
+	DefaultDB   int
+	SlowlogThan int64 // microseconds, -1: off
+	SlowlogLen  int
+	MaxClients  int
+	// CommandTimeout is how long the outcome of a command may be unknown; 0: as long as it takes.
+	CommandTimeout time.Duration
+	LatencyAbove   int64 // milliseconds, 0: off
+	MaxMemory      int64 // bytes of the state
 }
 
 // Wires connect a hub to the rest of the server, once that is there.
@@ -137,12 +139,13 @@ func (h *Hub) Open(rc *resp.Conn) {
 			ID: h.nextID.Add(1), DB: p.DefaultDB, Proto: 2, Addr: rc.RemoteAddr(),
 			LocalAddr: rc.LocalAddr(), Created: time.Now(),
 		},
-		wire: rc, done: make(chan struct{}, 1),
+		wire: rc, done: make(chan struct{}, 1), patience: time.NewTimer(time.Hour),
 	}
 	if p.Password == nil {
 		c.User = defaultUser
 		rc.SetTrusted(true)
 	}
+	c.patience.Stop()
 	c.touch("")
 	rc.Context = c
 	h.mu.Lock()
