@@ -24,6 +24,7 @@ type options struct {
 	redis     string
 	dir       string
 	lockdArgs string
+	versus    string
 	probes    int
 	pace      time.Duration
 	settle    time.Duration
@@ -40,10 +41,19 @@ func (o *options) parse() {
 	flag.StringVar(&o.redis, "redis", "redis-server", "the redis-server binary")
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "where the servers' folders are made: a real disk, not tmpfs")
 	flag.StringVar(&o.lockdArgs, "lockd-args", "", "more flags for lockd, separated by blanks")
+	flag.StringVar(&o.versus, "versus", "", "pairs: a second lockd binary to compare with instead of Redis")
 	flag.IntVar(&o.probes, "probes", 8, "expire, snapshot: probing connections")
 	flag.DurationVar(&o.pace, "pace", 4*time.Millisecond, "expire, snapshot: time between the commands of a probe")
 	flag.DurationVar(&o.settle, "settle", time.Minute, "memory: time between loading and the second look")
 	flag.Parse()
+}
+
+// peer is the name of what lockd is compared with.
+func (o options) peer() string {
+	if o.versus != "" {
+		return "other"
+	}
+	return "redis"
 }
 
 func main() {
@@ -56,7 +66,7 @@ func main() {
 }
 
 func run(o options) error {
-	b, err := newBed(o.lockd, o.redis, o.dir, strings.Fields(o.lockdArgs))
+	b, err := newBed(o)
 	if err != nil {
 		return err
 	}
@@ -83,7 +93,7 @@ func pairsMode(b *bed, o options, out *report) error {
 	if err != nil {
 		return err
 	}
-	reportPairs(out, duels, 1)
+	reportPairs(out, duels, o.peer(), 1)
 	return nil
 }
 
@@ -97,7 +107,7 @@ func quickMode(b *bed, o options, out *report) error {
 	if err != nil {
 		return err
 	}
-	if missed := reportPairs(out, duels, .5); len(missed) > 0 {
+	if missed := reportPairs(out, duels, o.peer(), .5); len(missed) > 0 {
 		return fmt.Errorf("gross regression: %s", strings.Join(missed, "; "))
 	}
 	return nil

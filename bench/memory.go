@@ -32,7 +32,7 @@ func memoryMode(b *bed, o options, out *report) error {
 
 // eachServer runs f on a fresh lockd, then on a fresh Redis.
 func eachServer(b *bed, f func(*server) error) error {
-	lockd, err := b.startLockd("lockd")
+	lockd, err := b.startLockd()
 	if err != nil {
 		return err
 	}

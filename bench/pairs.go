@@ -97,12 +97,12 @@ func medianOf(list []sample, figure func(sample) float64) float64 {
 
 // runPairs starts both servers and lets them meet at each number of connections.
 func runPairs(b *bed, o options) ([]*duel, error) {
-	redis, err := b.startRedis()
+	redis, err := b.startPeer()
 	if err != nil {
 		return nil, err
 	}
 	defer redis.stop()
-	lockd, err := b.startLockd("lockd")
+	lockd, err := b.startLockd()
 	if err != nil {
 		return nil, err
 	}
@@ -140,20 +140,20 @@ func (d *duel) round(lockd, redis *server, round int, during time.Duration) erro
 			d.redis = append(d.redis, got)
 		}
 	}
-	progress("round %d, %d connections: lockd %.0f ops/s, redis %.0f, ratio %.2f", round+1, d.conns,
-		d.lockd[round].ops, d.redis[round].ops, d.lockd[round].ops/d.redis[round].ops)
+	progress("round %d, %d connections: lockd %.0f ops/s, %s %.0f, ratio %.2f", round+1, d.conns,
+		d.lockd[round].ops, redis.name, d.redis[round].ops, d.lockd[round].ops/d.redis[round].ops)
 	return nil
 }
 
 // reportPairs writes the table and returns the targets that were missed by the factor slack.
-func reportPairs(out *report, duels []*duel, slack float64) (missed []string) {
+func reportPairs(out *report, duels []*duel, peer string, slack float64) (missed []string) {
 	out.line("| connections | server | ops/s | p50 us | p99 us | p99.9 us | server cores | client cores |")
 	out.line("|---|---|---|---|---|---|---|---|")
 	for _, d := range duels {
 		for _, side := range []struct {
 			name    string
 			samples []sample
-		}{{"lockd", d.lockd}, {"redis", d.redis}} {
+		}{{"lockd", d.lockd}, {peer, d.redis}} {
 			us := func(f func(sample) time.Duration) float64 {
 				return medianOf(side.samples, func(s sample) float64 { return float64(f(s).Microseconds()) })
 			}
@@ -167,7 +167,7 @@ func reportPairs(out *report, duels []*duel, slack float64) (missed []string) {
 		}
 	}
 	out.line("")
-	out.line("| connections | ops lockd/redis, median (lowest to highest) | target | p99 lockd/redis, median (lowest to highest) | target |")
+	out.line("| connections | ops lockd/%[1]s, median (lowest to highest) | target | p99 lockd/%[1]s, median (lowest to highest) | target |", peer)
 	out.line("|---|---|---|---|---|")
 	for _, d := range duels {
 		ops, p99 := d.opsRatios(), d.p99Ratios()

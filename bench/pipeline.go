@@ -33,7 +33,7 @@ func pipelineMode(b *bed, o options, out *report) error {
 		return err
 	}
 	defer redis.kill()
-	lockd, err := b.startLockd("lockd")
+	lockd, err := b.startLockd()
 	if err != nil {
 		return err
 	}

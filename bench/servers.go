@@ -32,17 +32,18 @@ type server struct {
 // bed is where servers are started: the programs, and a folder on the disk to be measured.
 type bed struct {
 	lockd, redis string
+	versus       string
 	dir          string
 	lockdArgs    []string
 }
 
 // newBed finds the programs; lockd is built from this module unless a binary is named.
-func newBed(lockd, redis, dir string, lockdArgs []string) (*bed, error) {
-	dir, err := os.MkdirTemp(dir, "lockd-bench-")
+func newBed(o options) (*bed, error) {
+	dir, err := os.MkdirTemp(o.dir, "lockd-bench-")
 	if err != nil {
 		return nil, err
 	}
-	b := &bed{lockd: lockd, redis: redis, dir: dir, lockdArgs: lockdArgs}
+	b := &bed{lockd: o.lockd, redis: o.redis, versus: o.versus, dir: dir, lockdArgs: strings.Fields(o.lockdArgs)}
 	if b.lockd != "" {
 		return b, nil
 	}
@@ -70,12 +71,21 @@ func (b *bed) startRedis() (*server, error) {
 }
 
 // startLockd starts lockd as it is shipped.
-func (b *bed) startLockd(name string, more ...string) (*server, error) {
-	s := &server{name: "lockd", dir: filepath.Join(b.dir, name)}
+func (b *bed) startLockd() (*server, error) { return b.start("lockd", b.lockd) }
+
+// startPeer starts what lockd is compared with: Redis, or another build of lockd.
+func (b *bed) startPeer() (*server, error) {
+	if b.versus == "" {
+		return b.startRedis()
+	}
+	return b.start("other", b.versus)
+}
+
+func (b *bed) start(name, program string) (*server, error) {
+	s := &server{name: name, dir: filepath.Join(b.dir, name)}
 	port := freePort()
 	s.addr = "127.0.0.1:" + port
-	s.args = append([]string{b.lockd, "--port", port, "--dir", filepath.Join(s.dir, "data")}, b.lockdArgs...)
-	s.args = append(s.args, more...)
+	s.args = append([]string{program, "--port", port, "--dir", filepath.Join(s.dir, "data")}, b.lockdArgs...)
 	return s, s.start()
 }
 
