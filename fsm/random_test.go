@@ -69,7 +69,6 @@ type world struct {
 	term     uint64
 	clock    Clock
 	limits   Limits
-	token    uint64   // the highest that was seen in a reply to a waiter
 	log      []string // the last entries
 }
 

@@ -64,17 +64,17 @@ func (m *Machine) setSpace(db int, s *space) {
 // NextWake returns the clock value at which something that somebody waits for will have happened, and
 // whether there is any.
 func (m *Machine) NextWake() (Clock, bool) {
-	next, any := Clock(0), false
+	next, some := Clock(0), false
 	if w, ok := m.queue.patience.Min(); ok {
-		next, any = w.deadline, true
+		next, some = w.deadline, true
 	}
-	if w, ok := m.wakes.Min(); ok && (!any || w.deadline < next) {
-		next, any = w.deadline, true
+	if w, ok := m.wakes.Min(); ok && (!some || w.deadline < next) {
+		next, some = w.deadline, true
 	}
 	if next == forever {
 		return 0, false
 	}
-	return next + 1, any // deadlines pass strictly
+	return next + 1, some // deadlines pass strictly
 }
 
 // HasDeadlines tells whether anything in the state will ever expire.

@@ -12,6 +12,7 @@ package resp
 // let go.
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -157,7 +158,7 @@ func (c *Conn) write(b []byte) error {
 		c.out.sent.Add(uint64(n))
 		c.srv.counts.output.Add(uint64(n))
 		if err != nil {
-			if e, ok := err.(net.Error); ok && e.Timeout() {
+			if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 				c.drop(slowReader)
 			}
 			c.Kill()

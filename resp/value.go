@@ -94,7 +94,8 @@ func Bulk(s string) Value { return Value{kind: KindBulk, str: s} }
 // Verbatim is text for people to read; format has three letters ("txt", "mkd"). RESP2 gets a bulk string.
 func Verbatim(format, s string) Value { return Value{kind: KindVerbatim, str: format + ":" + s} }
 
-// Double is a floating point reply, written with 17 digits as Redis 7.0 does; RESP2 gets them as a bulk string.
+// Double is a floating point reply, written with 17 digits as Redis 7.0 does; RESP2 gets them as a bulk
+// string.
 func Double(f float64) Value { return Value{kind: KindDouble, num: int64(math.Float64bits(f))} }
 
 // Bool is true or false; RESP2 gets 1 or 0.

@@ -85,7 +85,7 @@ func (p *program) serveCommand(t *table, use string) *cobra.Command {
 			fmt.Fprint(p.stdout, serveHelp(given))
 			return
 		}
-		fmt.Fprintf(p.stdout, "%s\n\n%s", cmp.Or(asked.Long, asked.Short), asked.UsageString()) // it has none of its own
+		fmt.Fprintf(p.stdout, "%s\n\n%s", cmp.Or(asked.Long, asked.Short), asked.UsageString())
 	})
 	return cmd
 }
@@ -173,8 +173,9 @@ func (p *program) pingCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ping [flags]",
 		Short: "Ask a node whether it is there; exit with 0 if it says PONG",
-		Long: "Connects, gives the password if there is one, and sends PING. Exits with 0 after PONG, else with 1 and a\n" +
-			"sentence. LOCKD_PORT, LOCKD_TLS_PORT and LOCKD_REQUIREPASS are read as a node on this machine reads them.",
+		Long: "Connects, gives the password if there is one, and sends PING. Exits with 0 after PONG, else with\n" +
+			"1 and a sentence. LOCKD_PORT, LOCKD_TLS_PORT and LOCKD_REQUIREPASS are read as a node on this\n" +
+			"machine reads them.",
 		Args: noFile,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("password") {

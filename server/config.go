@@ -27,7 +27,7 @@ type Config struct {
 
 // Network says where the node listens.
 type Network struct {
-	Bind           []string // addresses; "*" is all of them, a leading "-" means: skip it if this machine lacks it
+	Bind           []string // addresses; "*" is all of them, a leading "-": skip it if this machine lacks it
 	Port           int      // plain Redis protocol; 0 is a free one, or none if there is a TLS port
 	ClusterPort    int      // Raft and forwarded commands; 0 is Port + 10000
 	UnixSocket     string   // path, "" for none

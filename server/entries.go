@@ -38,7 +38,8 @@ func networkSettings() []*setting {
 			help:  "Addresses to listen on; * is all, a leading - skips one that this machine lacks.",
 			field: func(c *Config) value { return listValue{&c.Network.Bind} }},
 		{name: "port", def: "6380",
-			help:  "Port of the Redis protocol; 0 picks a free one (and a free cluster port), or none beside tls-port.",
+			help: "Port of the Redis protocol; 0 picks a free one (and a free cluster port), or none beside " +
+				"tls-port.",
 			field: func(c *Config) value { return portValue{intValue[int]{&c.Network.Port, 0, maxPort}} }},
 		{name: "cluster-port", def: "0",
 			help:  "Port kept for the other nodes of a cluster, which come with a later version; 0 is port + 10000.",
@@ -163,7 +164,8 @@ func limitSettings() []*setting {
 			help:  "Seconds that a client has for AUTH, where a password is asked for; 0 is no limit.",
 			field: func(c *Config) value { return seconds(&c.Limits.PreauthTimeout) }},
 		{name: "tcp-keepalive", def: "60",
-			help:  "Seconds between probes that find out whether a silent client is still there; 0 leaves it to the system.",
+			help: "Seconds between probes that find out whether a silent client is still there; 0 leaves it to " +
+				"the system.",
 			field: func(c *Config) value { return seconds(&c.Limits.TCPKeepAlive) }},
 		{name: "write-timeout", def: "10s",
 			help: "Close a connection that takes none of its replies for so long.",
@@ -213,7 +215,8 @@ func timingSettings() []*setting {
 		{name: "heartbeat", def: "250ms",
 			help: "Age of an unanswered log entry at which time stops for all locks, until the disk answers.",
 			field: func(c *Config) value {
-				return timeValue{at: &c.Timing.Heartbeat, unit: time.Millisecond, low: 50 * time.Millisecond, top: time.Minute}
+				at := &c.Timing.Heartbeat
+				return timeValue{at: at, unit: time.Millisecond, low: 50 * time.Millisecond, top: time.Minute}
 			}},
 		{name: "slowlog-log-slower-than", def: "10000", live: true,
 			help:  "Microseconds from which a command is noted in SLOWLOG; -1 notes none, 0 all.",

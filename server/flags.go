@@ -119,8 +119,9 @@ Example:
   redis-cli -p 6380 LOCK foo owner1 30000
 
 `)
-	fmt.Fprintf(&b, "Each flag is also an environment variable (--max-clients: %s) and a line of the configuration\n"+
-		"file, which is written as a redis.conf is (max-clients 500).\n%s\n", envName("max-clients"), strengthHelp)
+	fmt.Fprintf(&b, "Each flag is also an environment variable (--max-clients: %s) and a line of the "+
+		"configuration\nfile, which is written as a redis.conf is (max-clients 500).\n%s\n",
+		envName("max-clients"), strengthHelp)
 	for _, g := range f.groups {
 		fmt.Fprintf(&b, "\n%s:\n%s", g.title, g.set.FlagUsagesWrapped(helpWidth))
 	}

@@ -175,7 +175,8 @@ func check(c *Config) []error {
 	refuse(len(c.Network.UnixSocket) > maxUnixPath,
 		"unix-socket: the path is longer than %d bytes, the most that systems take", maxUnixPath)
 	refuse(c.PeerPort() > maxPort,
-		"port: %d leaves no room for the cluster port %d; give --cluster-port", c.PeerPort()-clusterPortOffset, c.PeerPort())
+		"port: %d leaves no room for the cluster port %d; give --cluster-port",
+		c.PeerPort()-clusterPortOffset, c.PeerPort())
 	refuse(samePort(c.Network.Port, c.TLS.Port), "tls-port: %d is port too", c.TLS.Port)
 	refuse(samePort(c.PeerPort(), c.Network.Port) || samePort(c.PeerPort(), c.TLS.Port),
 		"cluster-port: %d is port or tls-port too", c.PeerPort())
@@ -183,11 +184,13 @@ func check(c *Config) []error {
 		"max-inline-bytes: is more than max-command-bytes (%d)", c.Limits.MaxCommandBytes)
 	refuse(c.Limits.PreauthBytes > c.Limits.MaxCommandBytes,
 		"preauth-max-bytes: is more than max-command-bytes (%d)", c.Limits.MaxCommandBytes)
-	refuse(c.Limits.PreauthArgs > c.Limits.MaxArgs, "preauth-max-args: is more than max-args (%d)", c.Limits.MaxArgs)
+	refuse(c.Limits.PreauthArgs > c.Limits.MaxArgs,
+		"preauth-max-args: is more than max-args (%d)", c.Limits.MaxArgs)
 	refuse(c.Limits.MaxKeyBytes > c.Limits.MaxCommandBytes,
 		"max-key-bytes: is more than max-command-bytes (%d)", c.Limits.MaxCommandBytes)
 	refuse(c.Queues.MaxPendingBytes < c.Limits.MaxCommandBytes,
-		"max-pending-bytes: is less than max-command-bytes (%d), one command could not pass", c.Limits.MaxCommandBytes)
+		"max-pending-bytes: is less than max-command-bytes (%d), one command could not pass",
+		c.Limits.MaxCommandBytes)
 	refuse(c.Queues.MaxWaitersPerKey > c.Queues.MaxWaiters,
 		"max-waiters-per-key: is more than max-waiters (%d)", c.Queues.MaxWaiters)
 	return errs

@@ -33,7 +33,9 @@ type Server struct {
 
 // Start opens the data folder, starts the node on it and serves. It returns once commands are answered.
 // stop is called when a client asks for the end of the process.
-func Start(ctx context.Context, cfg *Config, settings *Settings, log *slog.Logger, stop func()) (*Server, error) {
+func Start(
+	ctx context.Context, cfg *Config, settings *Settings, log *slog.Logger, stop func(),
+) (*Server, error) {
 	s := &Server{cfg: cfg, log: log, failed: make(chan error, 4)}
 	err := s.start(ctx, settings, stop)
 	if err != nil {
@@ -53,7 +55,7 @@ func (s *Server) start(ctx context.Context, settings *Settings, stop func()) (er
 	if s.listeners, err = openListeners(s.cfg); err != nil {
 		return err
 	}
-	s.store.Announce(s.nodeID, s.listeners.first())
+	_ = s.store.Announce(s.nodeID, s.listeners.first()) // only what a second process is told
 	s.hub = session.New(Version, s.log)
 	table := commands.New(s.hub.Commands()...)
 	if s.node, err = s.openNode(table, settings); err != nil {
@@ -90,7 +92,8 @@ func (s *Server) openNode(table *commands.Table, settings *Settings) (*cluster.N
 		Runner: table, Fail: s.failStop, Free: s.store.Free,
 		Logger: s.log, RaftLogger: s.store.Logger,
 		Tuning: cluster.Tuning{
-			Heartbeat: s.cfg.Timing.Heartbeat, DriftPPM: s.cfg.Timing.ClockDriftPPM, EntryBytes: int(s.cfg.Queues.EntryBytes),
+			Heartbeat: s.cfg.Timing.Heartbeat, DriftPPM: s.cfg.Timing.ClockDriftPPM,
+			EntryBytes: int(s.cfg.Queues.EntryBytes),
 			QueueCalls: s.cfg.Queues.MaxPending, QueueBytes: int(s.cfg.Queues.MaxPendingBytes),
 			SnapshotBytes: s.cfg.Storage.SnapshotLogBytes,
 			Limits: func() fsm.Limits {
@@ -107,7 +110,7 @@ func (s *Server) openNode(table *commands.Table, settings *Settings) (*cluster.N
 // failStop ends a node whose state can no longer be trusted to be that of the others.
 func (s *Server) failStop(err error) {
 	s.log.Error("this node stops: its log cannot be applied", "error", err, "data-folder", s.cfg.Storage.Dir)
-	os.Exit(ExitDataDir)
+	os.Exit(ExitDataDir) //nolint:forbidigo // fail-stop
 }
 
 // follow keeps what is made from the settings in step with them.

@@ -10,12 +10,12 @@ const protectedText = "DENIED lockd is running in protected mode because protect
 	"password is set. In this mode connections are only accepted from the loopback interface. If you want to " +
 	"connect from external computers to lockd you may adopt one of the following solutions: " +
 	"1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback " +
-	"interface by connecting to lockd from the same host the server is running, however MAKE SURE lockd is not " +
-	"publicly accessible from internet if you do so. " +
+	"interface by connecting to lockd from the same host the server is running, however MAKE SURE lockd is " +
+	"not publicly accessible from internet if you do so. " +
 	"2) Alternatively you can just disable the protected mode by editing the configuration file, setting the " +
 	"protected mode option to 'no', and then restarting the server. " +
-	"3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. " +
-	"4) Set a password with 'requirepass'. " +
+	"3) If you started the server manually just for testing, restart it with the '--protected-mode no' " +
+	"option. 4) Set a password with 'requirepass'. " +
 	"NOTE: You only need to do one of the above things in order for the server to start accepting connections " +
 	"from the outside."
 

@@ -31,7 +31,8 @@ Bytes take Redis' units: 1k is 1000, 1kb is 1024, likewise m, mb, g, gb. Times t
 "Live" settings can be changed by CONFIG SET while the node runs.
 `, strengthHelp)
 	for _, g := range newTable().groups {
-		fmt.Fprintf(w, "\n## %s\n\n| setting | value | default | live | meaning |\n|---|---|---|---|---|\n", g.title)
+		fmt.Fprintf(w, "\n## %s\n\n| setting | value | default | live | meaning |\n", g.title)
+		fmt.Fprintln(w, "|---|---|---|---|---|")
 		for _, s := range g.settings {
 			writeRow(w, s)
 		}

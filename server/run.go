@@ -17,8 +17,10 @@ import (
 
 // Run runs a node with cfg, which settings begin with, until ctx ends or the system asks for its end. The
 // one line that says where it listens goes to stdout as soon as it answers.
-func Run(ctx context.Context, cfg *Config, settings *Settings, log *slog.Logger, stdout io.Writer) (err error) {
-	ctx, stop := untilSignal(ctx, log, os.Exit)
+func Run(
+	ctx context.Context, cfg *Config, settings *Settings, log *slog.Logger, stdout io.Writer,
+) (err error) {
+	ctx, stop := untilSignal(ctx, log, os.Exit) //nolint:forbidigo // a second signal ends the process at once
 	defer stop()
 	s, err := Start(ctx, cfg, settings, log, stop)
 	if err != nil {

@@ -21,7 +21,7 @@ type Settings struct {
 	from    map[string]string // where the values came from at the start
 	now     atomic.Pointer[Config]
 
-	change    sync.Mutex // held by one SetAll at a time, observers included, so that they see the changes in order
+	change    sync.Mutex // held by one SetAll at a time, observers included: they see the changes in order
 	observers []func(*Config)
 }
 
@@ -129,6 +129,7 @@ func (s *Settings) known(changes []Change) error {
 	for _, c := range changes {
 		_, foreign := s.foreign[strings.ToLower(c.Name)]
 		if !foreign && s.table.find(c.Name) == nil {
+			//nolint:staticcheck // Redis' words, which begin with a capital
 			return fmt.Errorf("Unknown option or number of arguments for CONFIG SET - '%s'", c.Name)
 		}
 	}

@@ -14,7 +14,9 @@ import (
 
 // untilSignal returns a context that ends with ctx or with the first signal. On the second signal it calls
 // exit, which is not expected to return. stop ends the watching, and waits for it.
-func untilSignal(ctx context.Context, log *slog.Logger, exit func(code int)) (asked context.Context, stop func()) {
+func untilSignal(
+	ctx context.Context, log *slog.Logger, exit func(code int),
+) (asked context.Context, stop func()) {
 	asked, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)

@@ -32,9 +32,6 @@ func (s *setting) many() bool { return s.kind() == kindList }
 // kind is what help writes in place of the value.
 func (s *setting) kind() string { return s.field(new(Config)).kind() }
 
-// env is the name of the setting's environment variable.
-func (s *setting) env() string { return envName(s.name) }
-
 // shown is the value in c, fit for a log.
 func (s *setting) shown(c *Config) string {
 	text := s.field(c).String()

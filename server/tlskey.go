@@ -21,7 +21,8 @@ import (
 var (
 	errNoPassphrase  = errors.New("the key is encrypted: tls-key-file-pass is needed")
 	errPassphrase    = errors.New("tls-key-file-pass does not open the key")
-	errOldEncryption = errors.New("the key is encrypted in the old PEM form; convert it: openssl pkcs8 -topk8 -in KEY")
+	errOldEncryption = errors.New("the key is encrypted in the old PEM form; " +
+		"convert it: openssl pkcs8 -topk8 -in KEY")
 )
 
 // The object identifiers of what is read here.

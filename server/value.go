@@ -223,7 +223,8 @@ type nodeIDValue struct{ at *string }
 
 func (v nodeIDValue) parse(s string) error {
 	if s != "" && !validNodeID(s) {
-		return errors.New("argument must be 1 to 64 of the letters, digits, '.', '_' and '-', and not begin with '-' or '.'")
+		return errors.New("argument must be 1 to 64 of the letters, digits, '.', '_' and '-', " +
+			"and not begin with '-' or '.'")
 	}
 	*v.at = s
 	return nil

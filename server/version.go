@@ -37,5 +37,6 @@ func commitOf(stamps []debug.BuildSetting) string {
 
 // versionLine is what "lockd version" prints.
 func versionLine() string {
-	return fmt.Sprintf("lockd %s, commit %s, %s %s/%s", Version, Commit(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("lockd %s, commit %s, %s %s/%s",
+		Version, Commit(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -1,6 +1,7 @@
 // What the parts of the folder say about each other. Each part is checked by itself before; here
 // the cases are found in which a whole file went missing or was replaced by an older one, which no
 // checksum can tell, and the one gap that a crash of raft itself leaves is closed.
+
 package storage
 
 import (
@@ -23,7 +24,8 @@ func (s *Store) agree(
 		return err
 	}
 	if seen := max(tail.term, at.Term); seen > term {
-		return corrupt(stable.file, "it knows term %d, but the log and the snapshots have reached term %d", term, seen)
+		return corrupt(stable.file, "it knows term %d, but the log and the snapshots have reached term %d",
+			term, seen)
 	}
 	if clean := s.folder.id.Clean; clean != nil && clean.LastIndex != tail.last {
 		return corrupt(log.file, "the log ended with entry %d when lockd was stopped, and now ends with %d",

@@ -1,5 +1,6 @@
 // The figures that the design rests on: the scan at start, an append, and an append beside a
 // snapshot.
+
 package storage
 
 import (
@@ -111,7 +112,7 @@ func BenchmarkAppendBesideSnapshot(b *testing.B) {
 			}
 			s := mustOpen(b, o)
 			time.Sleep(100 * time.Millisecond)
-			store := raft.SnapshotStore(s.Snapshots)
+			store := s.Snapshots
 			if name == "plain" {
 				store = s.Snapshots.(*snapshotStore).inner
 			}

@@ -1,4 +1,5 @@
 // The stores that are bolt files: term and vote always, the log with --log-store bolt.
+
 package storage
 
 import (

@@ -1,5 +1,6 @@
 // Bolt files: a flipped bit in term, vote or log is refused with a sentence, never with a panic,
 // and never changes what is read.
+
 package storage
 
 import (

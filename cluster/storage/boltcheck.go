@@ -5,6 +5,7 @@
 // last vote.
 //
 // The format is that of bbolt's page.go, bucket.go and db.go, in the machine's byte order.
+
 package storage
 
 import (

@@ -1,4 +1,5 @@
 // What raft-boltdb keeps in a bolt file, read without bbolt (boltcheck.go) and checked.
+
 package storage
 
 import (

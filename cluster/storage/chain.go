@@ -1,4 +1,5 @@
 // The check of a log's entries in order, the same for each kind of log.
+
 package storage
 
 import "github.com/hashicorp/raft"

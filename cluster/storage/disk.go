@@ -1,5 +1,6 @@
 // Free disk space, looked at each second by a goroutine of its own: statfs can hang on a sick disk,
 // and must then hang neither a command nor the watchdog.
+
 package storage
 
 import (
@@ -23,7 +24,7 @@ type diskWatch struct {
 func (d *diskWatch) look() {
 	var st unix.Statfs_t
 	if err := unix.Statfs(d.dir, &st); err == nil {
-		d.free.Store(uint64(st.Bavail) * uint64(st.Bsize))
+		d.free.Store(uint64(st.Bavail) * uint64(st.Bsize)) //nolint:unconvert // their types differ between systems
 	}
 }
 

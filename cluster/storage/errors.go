@@ -1,6 +1,7 @@
 // The errors that this package gives to people. A storage error is read at night by somebody who
 // has to decide what to do with a machine, so each one names the file, says what is wrong with it
 // in a sentence, and says what can be done.
+
 package storage
 
 import (
@@ -86,7 +87,9 @@ func benign(err error) bool {
 
 // brokenDisk tells errors of the device from errors of the situation (a full disk, too many files).
 func brokenDisk(err error) bool {
-	for _, no := range []syscall.Errno{syscall.EIO, syscall.EROFS, syscall.ENXIO, syscall.ENODEV, syscall.ESTALE} {
+	for _, no := range []syscall.Errno{
+		syscall.EIO, syscall.EROFS, syscall.ENXIO, syscall.ENODEV, syscall.ESTALE,
+	} {
 		if errors.Is(err, no) {
 			return true
 		}

@@ -4,6 +4,7 @@
 // passes this gate: the first failure calls Options.Fail, once, and no call after it succeeds. A
 // disk that hangs is the same thing more slowly: raft's heartbeats go on while its main loop is
 // stuck in a write, so nobody would ever take over; the watchdog notices.
+
 package storage
 
 import (

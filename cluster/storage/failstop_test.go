@@ -1,4 +1,5 @@
 // Fail-stop: the first failure of each kind of call, stalls, and what must not count as either.
+
 package storage
 
 import (

@@ -10,6 +10,7 @@
 // parts exist. So a crash in the very first start leaves a folder that may be filled anew (nothing
 // was ever acknowledged from it), while a file that is missing from a ready folder was lost and is
 // refused.
+
 package storage
 
 import (

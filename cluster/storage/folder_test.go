@@ -1,4 +1,5 @@
 // Who holds the folder, and whose it is.
+
 package storage
 
 import (

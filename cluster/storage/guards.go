@@ -1,5 +1,6 @@
 // The stores as raft sees them: each call passes the gate (failstop.go), and what is read is
 // checked before it is believed.
+
 package storage
 
 import (

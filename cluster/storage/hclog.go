@@ -1,5 +1,6 @@
 // raft and raft-wal speak hclog; lockd logs through log/slog. This adapter makes one log of both,
 // so that format, level and destination are decided in one place.
+
 package storage
 
 import (

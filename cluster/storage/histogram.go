@@ -1,5 +1,6 @@
 // How long the disk takes to sync, for INFO and for warnings. The write path pays a few atomic
 // adds; percentiles are computed only when somebody asks.
+
 package storage
 
 import (

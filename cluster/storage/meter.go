@@ -1,5 +1,6 @@
 // How many bytes of log there are. Snapshots are due by bytes, not by entries: entries of this log
 // are batches of very different sizes, and what a restart must read and a disk must hold is bytes.
+
 package storage
 
 import (

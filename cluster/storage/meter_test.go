@@ -1,4 +1,5 @@
 // Bytes of log and times of syncs.
+
 package storage
 
 import (

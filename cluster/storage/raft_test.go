@@ -1,4 +1,5 @@
 // raft itself on these stores, over restarts, snapshots and compaction.
+
 package storage
 
 import (

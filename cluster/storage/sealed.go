@@ -2,6 +2,7 @@
 // JSON, so that a person can read it, followed by a line with its checksum, so that a flipped bit
 // is found; each is replaced by rename after an fsync, and the folder is fsynced after that, so
 // that a crash leaves either the old or the new one.
+
 package storage
 
 import (

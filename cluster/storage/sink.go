@@ -3,6 +3,7 @@
 // 14-27 ms beside 100 MB on a disk that syncs in 0.1 ms; several times that on a slow one). So the
 // sink has each megabyte written out before the next, and gives the log as much time in between as
 // that took.
+
 package storage
 
 import (

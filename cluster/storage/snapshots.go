@@ -8,6 +8,7 @@
 // error is broken for the log too: fail-stop. Anything else (a full disk, a file that rotted since)
 // costs one snapshot and nothing that was acknowledged: the log is whole, so it is said loudly and
 // raft tries again later.
+
 package storage
 
 import (

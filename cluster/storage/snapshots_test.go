@@ -1,5 +1,6 @@
 // Snapshots: a damaged newest one is refused, what fails at run time is loud or stops, and nothing
 // is left over.
+
 package storage
 
 import (

@@ -142,7 +142,7 @@ func (o *Options) complete() error {
 		log := o.Log
 		o.Fail = func(err error) {
 			log.Error("the disk cannot be trusted any more: stopping", "reason", err)
-			os.Exit(ExitCode)
+			os.Exit(ExitCode) //nolint:forbidigo // fail-stop
 		}
 	}
 	return nil

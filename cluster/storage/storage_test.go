@@ -1,4 +1,5 @@
 // Opening, closing and using the folder, with each kind of log.
+
 package storage
 
 import (

@@ -1,4 +1,5 @@
 // The system calls that only Linux has.
+
 package storage
 
 import (
@@ -23,7 +24,8 @@ func syncData(f *os.File) error {
 // once.
 func reserve(f *os.File, size int64) error {
 	err := unix.Fallocate(int(f.Fd()), 0, 0, size)
-	if err == nil || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EINTR) {
+	if err == nil || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSPC) ||
+		errors.Is(err, unix.EINTR) {
 		return nil
 	}
 	return os.NewSyscallError("fallocate", err)

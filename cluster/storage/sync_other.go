@@ -1,6 +1,7 @@
 //go:build !linux
 
 // What stands in for Linux' system calls elsewhere: slower, never weaker.
+
 package storage
 
 import "os"

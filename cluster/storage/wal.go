@@ -1,4 +1,5 @@
 // The log in raft-wal's segment files: check (walscan.go), then open.
+
 package storage
 
 import (

@@ -1,6 +1,7 @@
 // The log's files after crashes and damage: what a crash leaves is cut and all before it is there;
 // what no crash can leave is refused. Every byte is tried where that is affordable, random ones
 // elsewhere.
+
 package storage
 
 import (

@@ -2,6 +2,7 @@
 // where fdatasync suffices, and does not sync the folder when a tail that a crash left behind is
 // opened again, so that acknowledged entries could go with the file's name in a power cut
 // (fs/fs.go, OpenWriter).
+
 package storage
 
 import (

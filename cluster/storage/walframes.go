@@ -6,6 +6,7 @@
 // (segment/writer.go, recoverTail and readThroughSegment). So one flipped bit in the length of an
 // early entry makes everything behind it vanish, acknowledged or not. This reader compares every
 // batch, and where one does not match, looks for batches behind it: a crash can tear only the last.
+
 package storage
 
 import (

@@ -1,6 +1,7 @@
 // The list of raft-wal's segments. raft-wal keeps it in a bolt file of its own, whose values have
 // no checksum, and whose loss makes it delete every segment as left over (wal.go, Open: toDelete).
 // Here it is a small sealed file, which can be checked before raft-wal believes it.
+
 package storage
 
 import (

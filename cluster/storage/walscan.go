@@ -9,6 +9,7 @@
 //   - a tail that was sealed but not yet replaced by the next segment is replaced here. raft-wal does
 //     that in the background after the append (wal.go, runRotate), also after Close has begun, does not
 //     do it when it opens, and refuses every append from then on in the same way.
+
 package storage
 
 import (
