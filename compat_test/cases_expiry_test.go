@@ -51,7 +51,7 @@ func expiryCases() []group {
 			name:  "conditions",
 			setup: keys,
 			forms: `
-				EXPIRE {k|timed|none} {100|500|1000|-1} {NX|XX|GT|LT|nx|xx|gt|lt|foo|}
+				EXPIRE {k|timed|none} {100|600|1000|-1} {NX|XX|GT|LT|nx|xx|gt|lt|foo|}
 				PEXPIRE {k|timed} {100000|1000000|-1} {NX|XX|GT|LT}
 				EXPIREAT {k|timed} {4102444800|1} {NX|XX|GT|LT}
 				PEXPIREAT {k|timed} {4102444800000|1} {NX|XX|GT|LT}

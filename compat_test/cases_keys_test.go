@@ -108,7 +108,9 @@ func keyCases() []group {
 				MEMORY USAGE
 				MEMORY {foo|}
 				MEMORY
-				differs(memory): MEMORY {HELP|DOCTOR|PURGE}`,
+				MEMORY {HELP|help|PURGE}
+				MEMORY {HELP|PURGE|USAGE} a b c
+				differs(memory): MEMORY DOCTOR`,
 		},
 		{
 			name: "KEYS, SCAN, RANDOMKEY, DBSIZE",

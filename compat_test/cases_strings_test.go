@@ -1,5 +1,7 @@
 package compat_test
 
+import "strings"
+
 // Strings, whole and in parts.
 func stringCases() []group {
 	return []group{
@@ -82,6 +84,25 @@ func stringCases() []group {
 				GET none
 				STRLEN none
 				near(100): PTTL k`,
+		},
+		{
+			name: "values that are too long to be the owner of a lock",
+			forms: `
+				SET k ` + strings.Repeat("v", 70000) + `
+				SETRANGE k 65535 end
+				SETRANGE k 65536 end`,
+			probe: `
+				STRLEN k
+				APPEND k ` + strings.Repeat("w", 1000) + `
+				GETRANGE k 65530 65545
+				EXPIRE k 100
+				RENAME k k2
+				COPY k2 k3
+				MGET k k2 k3
+				near(1): TTL k3
+				SETRANGE k2 10 x
+				INCR k3
+				GETDEL k2`,
 		},
 		{
 			name: "values beyond lockd's bound",

@@ -31,7 +31,7 @@ func differences() []difference {
 				"INCRBYFLOAT as a string, is not tracked.", true},
 		{"idle-time", "OBJECT IDLETIME counts from when the key got its value, also through reads.",
 			"A read must not change the replicated state.", false},
-		{"memory", "MEMORY USAGE replies what the key counts against max-memory; MEMORY has USAGE and HELP only.",
+		{"memory", "MEMORY USAGE replies what the key counts against max-memory; MEMORY DOCTOR, STATS and MALLOC-STATS are about this process.",
 			"It counts lengths and constants, so that every node counts the same.", true},
 		{"scan-order", "SCAN and KEYS list keys in their order, RANDOMKEY picks by another rule, and SCAN's cursors are other numbers.",
 			"The keys are kept in order, so that a listing by prefix costs only what it lists. Redis' order follows from " +
