@@ -29,8 +29,8 @@ const patience = 5 * time.Second
 type fakeNode struct {
 	mu      sync.Mutex
 	parked  map[uint64]*parkedCall
-	left    []string        // Leave: number of the connection, and whether its reply was unread
-	groups  []int           // sizes of the groups submitted
+	left    []string // Leave: number of the connection, and whether its reply was unread
+	groups  []int    // sizes of the groups submitted
 	status  Status
 	delay   time.Duration
 	saveErr error
@@ -56,7 +56,7 @@ func (n *fakeNode) Submit(calls []fsm.Call, done chan<- struct{}) {
 			calls[i].Reply = resp.Null()
 		case name == "GET":
 			calls[i].Reply = resp.Bulk(fmt.Sprintf("%s in %d", words[1], calls[i].Command.DB))
-		case name == "LOCK" && len(words) > 4:
+		case name == "LOCK" && len(words) > 4 && string(words[4]) == "WAIT":
 			parked = true
 			n.parked[calls[i].Command.Conn] = &parkedCall{&calls[i], done}
 		case name == "LOCK":
@@ -340,6 +340,38 @@ func (c *client) silent() {
 	if got := c.rest(); got != "" {
 		c.t.Fatalf("got %q, want silence", got)
 	}
+}
+
+// do sends one command and returns its reply, flattened: the elements of a list are apart by blanks.
+func (c *client) do(line string) string {
+	c.t.Helper()
+	c.send(line)
+	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+	return strings.Join(c.flat(nil), " ")
+}
+
+// flat reads a reply and appends its elements to list.
+func (c *client) flat(list []string) []string {
+	c.t.Helper()
+	line, err := c.in.ReadString('\n')
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	line = strings.TrimSuffix(line, "\r\n")
+	n, _ := strconv.Atoi(line[1:])
+	switch line[0] {
+	case '$', '=':
+		return append(list, strings.TrimSuffix(c.read(n+2), "\r\n"))
+	case '%':
+		n *= 2
+	case '*', '~':
+	default:
+		return append(list, line)
+	}
+	for range n {
+		list = c.flat(list)
+	}
+	return list
 }
 
 // text sends one command and returns its bulk or verbatim reply.
