@@ -53,7 +53,7 @@ type Command struct {
 	Arity      int    // number of words with the name; negative: at least that many
 	Flags      Flag
 	Keys       Keys
-	KeyFlags   string // how keys are used, as in COMMAND INFO: "RW access delete; OW update", one part for all keys or one each
+	KeyFlags   string // how keys are used, as in COMMAND INFO: one part for all, or "RM delete; OW update"
 	Group      string // string, generic, connection, server, lock: as in COMMAND DOCS
 	Since      string // version of Redis, or of lockd for its own commands
 	Syntax     string // arguments as in help: key owner ttl-ms [WAIT ms]

@@ -45,13 +45,14 @@ func expiryCommands() []Command {
 		{
 			Name: "ttl", Arity: 2, Flags: ReadOnly | Fast, Keys: one, KeyFlags: "RO access", Group: "generic",
 			Since: "1.0.0", Syntax: "key", Complexity: "O(1)", Categories: all, Tips: unstable,
-			Handler: ttl(wholeSeconds, false), Summary: "Reply the seconds that a key has left: -1 for ever, -2 no key.",
+			Handler: ttl(wholeSeconds, false),
+			Summary: "Reply the seconds that a key has left; -1 for ever, -2 no key.",
 		},
 		{
 			Name: "pttl", Arity: 2, Flags: ReadOnly | Fast, Keys: one, KeyFlags: "RO access", Group: "generic",
 			Since: "2.6.0", Syntax: "key", Complexity: "O(1)", Categories: all, Tips: unstable,
 			Handler: ttl(milliseconds, false),
-			Summary: "Reply the milliseconds that a key has left: -1 for ever, -2 no key.",
+			Summary: "Reply the milliseconds that a key has left; -1 for ever, -2 no key.",
 		},
 		{
 			Name: "expiretime", Arity: 2, Flags: ReadOnly | Fast, Keys: one, KeyFlags: "RO access",
@@ -61,7 +62,8 @@ func expiryCommands() []Command {
 		{
 			Name: "pexpiretime", Arity: 2, Flags: ReadOnly | Fast, Keys: one, KeyFlags: "RO access",
 			Group: "generic", Since: "7.0.0", Syntax: "key", Complexity: "O(1)", Categories: all,
-			Handler: ttl(milliseconds, true), Summary: "Reply the date at which a key ends, in milliseconds since 1970.",
+			Handler: ttl(milliseconds, true),
+			Summary: "Reply the date at which a key ends, in milliseconds since 1970.",
 		},
 	}
 }

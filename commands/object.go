@@ -108,7 +108,8 @@ func objectFreq(tx *fsm.Tx, a Args) resp.Value {
 		return resp.Null()
 	}
 	return resp.Error("ERR An LFU maxmemory policy is not selected, access frequency not tracked. " +
-		"Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.")
+		"Please note that when switching between policies at runtime LRU and LFU data will take " +
+		"some time to adjust.")
 }
 
 func objectIdleTime(tx *fsm.Tx, a Args) resp.Value {

@@ -178,7 +178,7 @@ func (p *peer) reply(b []byte) ([]byte, error) {
 	if err != nil || len(line) < 3 {
 		return b, errors.Join(err, io.ErrUnexpectedEOF)
 	}
-	inner := 0
+	var inner int
 	switch line[0] {
 	case '+', '-', ':', '_', ',', '#', '(':
 		return b, nil
