@@ -105,6 +105,12 @@ func stringCases() []group {
 				GETDEL k2`,
 		},
 		{
+			name: "keys beyond lockd's bound",
+			forms: `
+				differs(limits): SET ` + strings.Repeat("k", 1025) + ` v
+				SET ` + strings.Repeat("k", 1024) + ` v`,
+		},
+		{
 			name: "values beyond lockd's bound",
 			forms: `
 				differs(value-size): SETRANGE k 1048576 a

@@ -22,6 +22,8 @@ func differences() []difference {
 		{"value-size", "APPEND and SETRANGE refuse to make a value longer than 1 MiB (Redis: 512 MiB).",
 			"A value is in the log and in every snapshot of every node, and one command is bounded by 1 MiB as well " +
 				"(max-command-bytes). The error is the same text.", true},
+		{"limits", "A key has at most 1 KiB (max-key-bytes), a command 1 MiB and 16,384 arguments (Redis: 512 MiB each, 1,048,576 arguments).",
+			"What goes through the log is bounded before it costs anything; all of these are settings.", true},
 		{"set-ifeq", "SET takes IFEQ and IFNE, as Redis 8.4 documents them.",
 			"Redis 7.0 answers a syntax error. Compare-and-set is what renewing a lock needs.", true},
 		{"delifeq", "DELIFEQ key value exists, as in Valkey, and DELEX key [IFEQ value | IFNE value], as in Redis 8.4.",
