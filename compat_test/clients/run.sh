@@ -1,0 +1,165 @@
+#!/usr/bin/env bash
+# Real clients of other languages against lockd, each with its defaults: what no protocol test of ours can
+# show is that a client's own handshake, reader and pool are content. Each prints one line; the first that
+# fails ends the run. redis-cli and redis-benchmark are asked too.
+#
+#   bash compat_test/clients/run.sh                all
+#   bash compat_test/clients/run.sh jedis redis-rs only these
+#
+# Clients come from their registries in the versions that their manifests pin, into a cache folder
+# (LOCKD_CLIENTS_CACHE, by default ~/.cache/lockd-clients) and nowhere else.
+
+set -euo pipefail
+cd "$(dirname "$0")"
+here=$PWD
+cache=${LOCKD_CLIENTS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lockd-clients}
+mkdir -p "$cache"
+work=$(mktemp -d)
+server=
+
+finish() {
+	if [ -n "$server" ]; then
+		kill "$server" 2>/dev/null || true
+		wait "$server" 2>/dev/null || true
+	fi
+	rm -rf "$work"
+}
+trap finish EXIT
+
+die() {
+	echo "compat_test/clients: $*" >&2
+	exit 1
+}
+
+# need names a program that is missing, and what it is for.
+need() {
+	command -v "$1" >/dev/null || die "$1 is missing: $2 need it"
+}
+
+start_lockd() {
+	need go "all of these tests"
+	(cd ../.. && go build -o "$work/lockd" .)
+	"$work/lockd" --port 0 --dir "$work/data" --log-level warn >"$work/out" 2>"$work/err" &
+	server=$!
+	local tries
+	for tries in $(seq 100); do
+		port=$(sed -n 's/.* listens on 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$work/out")
+		[ -n "$port" ] && return
+		kill -0 "$server" 2>/dev/null || break
+		sleep 0.1
+	done
+	cat "$work/err" >&2
+	die "lockd did not start"
+}
+
+# retry tries what asks a registry a second time: a refused download says nothing about lockd.
+retry() {
+	"$@" && return
+	sleep 3
+	"$@"
+}
+
+# fresh copies a client's folder into the cache, where its packages may be laid beside it.
+fresh() {
+	mkdir -p "$cache/$1"
+	cp -R "$here/$1/." "$cache/$1/"
+	cd "$cache/$1"
+}
+
+run_redis-py() {
+	need python3 "the tests of redis-py"
+	fresh redis-py
+	[ -x venv/bin/python ] || python3 -m venv venv || die "python3 has no venv module: redis-py needs it"
+	retry venv/bin/python -m pip install -q -r requirements.txt
+	venv/bin/python client.py "$port"
+}
+
+run_node() {
+	need node "the tests of $1"
+	need npm "the tests of $1"
+	fresh "$1"
+	if ! cmp -s package-lock.json node_modules/.installed; then
+		retry npm ci --silent --no-audit --no-fund
+		cp package-lock.json node_modules/.installed
+	fi
+	node client.mjs "$port"
+}
+run_node-redis() { run_node node-redis; }
+run_ioredis() { run_node ioredis; }
+
+run_java() {
+	need java "the tests of $1"
+	need mvn "the tests of $1"
+	fresh "$1"
+	if ! cmp -s pom.xml lib/.installed; then
+		rm -rf lib
+		retry mvn -q -B -Dstyle.color=never dependency:copy-dependencies -DoutputDirectory="$PWD/lib"
+		cp pom.xml lib/.installed
+	fi
+	local version # the second in the file: that of the client
+	version=$(sed -n 's/.*<version>\(.*\)<.*/\1/p' pom.xml | sed -n 2p)
+	java -cp "lib/*" Client.java "$port" "$version" 2>&1 | { grep -v '^Note: ' || true; }
+}
+run_jedis() { run_java jedis; }
+run_lettuce() { run_java lettuce; }
+
+run_redis-rs() {
+	need cargo "the tests of redis-rs"
+	fresh redis-rs
+	retry cargo build -q --locked
+	target/debug/lockd-redis-rs "$port" "$(sed -n 's/^redis = "=\(.*\)"/\1/p' Cargo.toml)"
+}
+
+# check fails unless what a command printed matches a pattern.
+check() {
+	local what=$1 pattern=$2 got
+	shift 2
+	got=$("$@" 2>&1) || true
+	grep -qE -- "$pattern" <<<"$got" || die "$what: nothing like '$pattern' in: $got"
+}
+
+run_redis-cli() {
+	need redis-cli "its own tests"
+	local cli=(redis-cli -p "$port")
+	check "redis-cli LOCK" '^\(?(integer\) )?[1-9][0-9]*$' "${cli[@]}" LOCK clients:cli alice 30000
+	check "redis-cli HELP LOCK" 'key \[owner ttl-ms \[WAIT ms\] \[NOTE text\]\]' "${cli[@]}" HELP LOCK
+	check "redis-cli HELP @connection" 'CLIENT NO-EVICT' "${cli[@]}" HELP @connection
+	check "redis-cli --scan" '^clients:cli$' "${cli[@]}" --scan --pattern 'clients:*'
+	check "redis-cli -3 HELLO" '^proto 3$' "${cli[@]}" -3 HELLO
+	check "redis-cli --bigkeys" '[1-9][0-9]* strings with' "${cli[@]}" --bigkeys
+	check "redis-cli --memkeys" '[1-9][0-9]* strings with' "${cli[@]}" --memkeys
+	check "redis-cli --pipe" 'errors: 0, replies: 2' sh -c "printf 'PING\r\nPING\r\n' | redis-cli -p $port --pipe"
+	# A heading, then a line each interval: keys, memory, clients, blocked, requests, connections.
+	check "redis-cli --stat" '^[1-9][0-9]* +[0-9.]+[BKMG] +[1-9][0-9]* +0 +[1-9][0-9]* ' \
+		timeout 1.5 stdbuf -oL redis-cli -p "$port" --stat -i 0.2
+	check "redis-cli UNLOCK" '^\(?(integer\) )?1$' "${cli[@]}" UNLOCK clients:cli alice
+	echo "ok redis-cli $(redis-cli --version | cut -d' ' -f2)"
+}
+
+run_redis-benchmark() {
+	need redis-benchmark "its own tests"
+	local name out
+	out=$(redis-benchmark -p "$port" -t set,get -P 16 -n 20000 -q 2>&1 | tr '\r' '\n') || die "redis-benchmark: $out"
+	for name in SET GET; do
+		grep -qE "^ *$name: [1-9][0-9.]* requests per second" <<<"$out" || die "redis-benchmark: no figure for $name in: $out"
+	done
+	if grep -qiE 'error|warning' <<<"$out"; then
+		die "redis-benchmark complains: $out"
+	fi
+	echo "ok redis-benchmark" $(sed -n 's/^ *\([SG]ET\): \([0-9]*\).*requests per second.*/\1 \2\/s/p' <<<"$out")
+}
+
+all=(redis-cli redis-benchmark redis-py node-redis ioredis jedis lettuce redis-rs)
+[ $# -gt 0 ] && all=("$@")
+start_lockd
+for name in "${all[@]}"; do
+	declare -F "run_$name" >/dev/null || die "there is no client named $name here"
+	# Not as a condition, within which set -e is off.
+	set +e
+	( set -e; "run_$name" )
+	code=$?
+	set -e
+	[ $code -eq 0 ] || die "$name failed; lockd said: $(cat "$work/err")"
+done
+kill -0 "$server" || die "lockd is gone: $(cat "$work/err")"
+echo "all ${#all[@]} clients work with lockd"
