@@ -14,15 +14,16 @@ import (
 // families are all cases, by the file they stand in.
 func families() map[string][]group {
 	return map[string][]group{
-		"set":       setCases(),
-		"strings":   stringCases(),
-		"numbers":   numberCases(),
-		"expiry":    expiryCases(),
-		"keys":      keyCases(),
-		"databases": databaseCases(),
-		"patterns":  patternCases(),
-		"command":   commandCases(),
-		"random":    nil, // made by randomScripts
+		"set":        setCases(),
+		"strings":    stringCases(),
+		"numbers":    numberCases(),
+		"expiry":     expiryCases(),
+		"keys":       keyCases(),
+		"databases":  databaseCases(),
+		"patterns":   patternCases(),
+		"command":    commandCases(),
+		"connection": connectionCases(),
+		"random":     nil, // made by randomScripts
 	}
 }
 

@@ -51,6 +51,10 @@ func differences() []difference {
 		{"clock", "Relative times to live are counted by the cluster clock, absolute ones are converted by the leader's wall clock when the command is logged.",
 			"A step of a wall clock, a pause or a failover must not end a lock early. What PEXPIRETIME shows can therefore " +
 				"move by the difference of the two clocks.", false},
+		{"config", "CONFIG knows lockd's settings; times and sizes may have units, and appendonly is yes.",
+			"Nothing is acknowledged before it is on disk. Words of redis.conf that clients and tools ask for are answered too.", true},
+		{"readonly", "READONLY and READWRITE are accepted.",
+			"Redis takes them with its cluster mode only. Here they will ask for reads that may be stale, from the node itself.", true},
 		{"time", "TIME is the leader's wall clock when the command's log entry was cut.",
 			"All nodes and scripts must see the same time.", false},
 		{"command-info", "COMMAND describes lockd's own commands too and has no notes on key specifications; COMMAND DOCS has lockd's own texts.",

@@ -62,12 +62,12 @@ func foreignGroups() []foreignGroup {
 				tls-session-cache-timeout tls-dh-params-file tls-client-cert-file tls-client-key-file
 				tls-client-key-file-pass`},
 		{why: "replicas are members of the Raft group",
-			words: `replica-serve-stale-data replica-read-only repl-diskless-sync repl-diskless-sync-delay
+			words: `replica-serve-stale-data replica-read-only=yes repl-diskless-sync repl-diskless-sync-delay
 				repl-diskless-sync-max-replicas repl-diskless-load repl-disable-tcp-nodelay
 				repl-ping-replica-period repl-timeout repl-backlog-size repl-backlog-ttl replica-priority
 				propagation-error-behavior replica-ignore-disk-write-errors replica-announced
 				min-replicas-to-write=0 min-replicas-max-lag cluster-enabled=no cluster-node-timeout
-				slave-serve-stale-data slave-read-only slave-priority bind-source-addr`},
+				slave-serve-stale-data slave-read-only=yes slave-priority bind-source-addr`},
 		{why: "lockd keeps its own figures and bounds",
 			words: `latency-tracking latency-tracking-info-percentiles tracking-table-max-keys acllog-max-len`},
 		{refused: true, why: "there are 16 databases, always",

@@ -95,17 +95,13 @@ func (h *Hub) hello(c *commands.Conn, a commands.Args) resp.Value {
 		}
 		proto = n
 	}
-	name, named, problem := h.helloOptions(c, a)
-	if problem.IsError() {
+	if problem := h.helloOptions(c, a); problem.IsError() {
 		return problem
 	}
 	if !h.admitted(c) {
 		return resp.Error("NOAUTH HELLO must be called with the client already authenticated, otherwise the " +
 			"HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the " +
 			"RESP protocol version at the same time")
-	}
-	if named {
-		c.Name = name
 	}
 	c.Proto = int(proto)
 	if mine := h.find(c.ID); mine != nil {
@@ -114,25 +110,28 @@ func (h *Hub) hello(c *commands.Conn, a commands.Args) resp.Value {
 	return h.helloReply(c)
 }
 
-func (h *Hub) helloOptions(c *commands.Conn, a commands.Args) (name string, named bool, problem resp.Value) {
+// helloOptions does what HELLO's options say, each as it comes: a wrong one does not take back those before
+// it, as in Redis.
+func (h *Hub) helloOptions(c *commands.Conn, a commands.Args) resp.Value {
 	for i := 2; i < len(a); i++ {
 		switch {
 		case a.Is(i, "AUTH") && i+2 < len(a):
-			if problem = h.login(c, string(a[i+1]), string(a[i+2])); problem.IsError() {
-				return "", false, problem
+			if problem := h.login(c, string(a[i+1]), string(a[i+2])); problem.IsError() {
+				return problem
 			}
 			i += 2
 		case a.Is(i, "SETNAME") && i+1 < len(a):
-			name, named = string(a[i+1]), true
+			name := string(a[i+1])
 			if !validName(name) {
-				return "", false, resp.Error(msgBadName)
+				return resp.Error(msgBadName)
 			}
+			c.Name = name
 			i++
 		default:
-			return "", false, resp.Errorf("ERR Syntax error in HELLO option '%s'", clipped(a[i]))
+			return resp.Errorf("ERR Syntax error in HELLO option '%s'", clipped(a[i]))
 		}
 	}
-	return name, named, resp.Value{}
+	return resp.Value{}
 }
 
 func (h *Hub) helloReply(c *commands.Conn) resp.Value {
