@@ -3,6 +3,8 @@
 package cluster
 
 import (
+	"slices"
+
 	"github.com/divtxt/lockd/fsm"
 )
 
@@ -22,8 +24,9 @@ type batch struct {
 // fill takes calls from the front of waiting while they fit into an entry of limit bytes, at least one, and
 // returns the rest.
 func (b *batch) fill(waiting []*call, limit int, origin fsm.Origin) (rest []*call) {
-	n := 0
-	for ; n < len(waiting) && n < maxCallsPerEntry; n++ {
+	n, most := 0, min(len(waiting), maxCallsPerEntry)
+	b.calls, b.run = make([]*call, 0, most), slices.Grow(b.run[:0], most)
+	for ; n < most; n++ {
 		c := waiting[n]
 		size := c.Command.Size()
 		if n > 0 && b.bytes+size > limit {

@@ -20,10 +20,11 @@ import (
 type proposer struct {
 	node    *Node
 	clock   *clock
-	term    uint64    // of this leadership, as its first entry had it
-	last    time.Time // when the last entry was proposed
-	waiting []*call   // taken from the outbox, not yet in an entry
-	backing []*call   // the array behind waiting
+	term    uint64        // of this leadership, as its first entry had it
+	last    time.Time     // when the last entry was proposed
+	waiting []*call       // taken from the outbox, not yet in an entry
+	backing []*call       // the array behind waiting
+	spare   []fsm.Command // the memory of the last batch's run
 	timer   *time.Timer
 	nonce   uint64
 	again   bool // waiting has calls that were in an entry before
@@ -178,7 +179,7 @@ func (p *proposer) proposeNext() error {
 // cut makes the next entry from what waits.
 func (p *proposer) cut() *batch {
 	o := p.node.outbox
-	b := &batch{nonce: p.nextNonce()}
+	b := &batch{nonce: p.nextNonce(), run: p.spare}
 	if p.again {
 		// An earlier copy may answer these calls at any moment, and whoever sent them then uses their
 		// words' memory for other things: keep that from happening while they are read.
@@ -193,6 +194,8 @@ func (p *proposer) cut() *batch {
 		b.encode(p.stamp(), p.node.origin)
 	}
 	o.cut(b)
+	clear(b.run) // the words belong to the connections
+	p.spare, b.run = b.run, nil
 	return b
 }
 

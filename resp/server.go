@@ -1,7 +1,7 @@
 package resp
 
-// This file runs redcon on guarded listeners. redcon accepts, gives each connection its goroutine and its
-// loop of reading, serving and flushing; what it reads and whom it accepts is decided here. Each listener
+// This file runs redcon on guarded listeners. redcon accepts, gives each connection its goroutine and keeps
+// the list of them; what is read and who is accepted is decided here. Each listener
 // gets a redcon server of its own, all share one Server's limits and counters.
 
 import (
@@ -89,11 +89,11 @@ func (s *Server) serve(ln, guarded net.Listener) error {
 	if s.life.Err() != nil {
 		return net.ErrClosed
 	}
-	return redcon.Serve(guarded, s.handle, nil, nil)
+	return redcon.Serve(guarded, nothing, nil, nil)
 }
 
-// handle is called by redcon with a ticket.
-func (s *Server) handle(rc redcon.Conn, _ redcon.Command) { rc.NetConn().(*guard).c.serve() }
+// nothing is redcon's handler, which is never called: a guard hands it no bytes.
+func nothing(redcon.Conn, redcon.Command) {}
 
 // Close stops accepting, closes all connections and waits for their handlers, for a while.
 func (s *Server) Close() error {
