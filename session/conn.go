@@ -14,13 +14,12 @@ import (
 // conn belongs to its own goroutine, but for shown, which CLIENT LIST reads.
 type conn struct {
 	commands.Conn
-	wire  *resp.Conn
-	calls []fsm.Call // of the pipeline being submitted
-	slots []slot     // its replies, in order
-	done  chan struct{}
-	// patience runs while a group is under way; made stopped.
-	patience *time.Timer
-	quiet    replyMode
+	wire    *resp.Conn
+	calls   []fsm.Call    // of the pipeline being submitted
+	slots   []slot        // its replies, in order
+	done    chan struct{} // the node's word that all have replies; see also overdue.go
+	waiting waiting
+	quiet   replyMode
 	// What the state still knows of the connection: a grant that it waited for and has been told of
 	// (noted), or was not told of (unread).
 	noted, unread bool

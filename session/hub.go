@@ -100,6 +100,8 @@ type Hub struct {
 
 	startMemory uint64 // allocated when the hub was made
 
+	watching atomic.Bool // a look at those who wait is due (overdue.go)
+
 	mu    sync.Mutex
 	conns map[uint64]*conn
 }
@@ -139,13 +141,12 @@ func (h *Hub) Open(rc *resp.Conn) {
 			ID: h.nextID.Add(1), DB: p.DefaultDB, Proto: 2, Addr: rc.RemoteAddr(),
 			LocalAddr: rc.LocalAddr(), Created: time.Now(),
 		},
-		wire: rc, done: make(chan struct{}, 1), patience: time.NewTimer(time.Hour),
+		wire: rc, done: make(chan struct{}, 2),
 	}
 	if p.Password == nil {
 		c.User = defaultUser
 		rc.SetTrusted(true)
 	}
-	c.patience.Stop()
 	c.touch("")
 	rc.Context = c
 	h.mu.Lock()

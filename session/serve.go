@@ -131,7 +131,7 @@ func (h *Hub) flush(c *conn, parks bool) {
 			c.noted = false // a further numbered command tells the state that the last reply was read
 		}
 		waited := parks && h.awaitParked(c)
-		if !parks && !h.await(c) {
+		if !parks && !h.await(c, begun) {
 			return
 		}
 		took := time.Since(begun)
@@ -155,40 +155,6 @@ func (h *Hub) flush(c *conn, parks bool) {
 	clear(c.calls)
 	c.slots, c.calls = c.slots[:0], c.calls[:0]
 }
-
-// await waits for a group that cannot park. It returns false where the outcome was not known in time: the
-// client has been told so, and its connection ends.
-func (h *Hub) await(c *conn) bool {
-	limit := h.policy.Load().CommandTimeout
-	if limit <= 0 {
-		<-c.done
-		return true
-	}
-	c.patience.Reset(limit)
-	select {
-	case <-c.done:
-		c.patience.Stop()
-		return true
-	case <-c.patience.C:
-	}
-	for i := range c.slots {
-		v := c.slots[i].value
-		if c.slots[i].call >= 0 {
-			v = resp.Error(msgOutcome)
-		}
-		h.write(c, v)
-	}
-	_ = c.wire.Flush() // the connection ends in any case
-	c.wire.CloseAfterReply()
-	<-c.done // the node still needs the commands' words
-	clear(c.slots)
-	clear(c.calls)
-	c.slots, c.calls = c.slots[:0], c.calls[:0]
-	return false
-}
-
-const msgOutcome = "UNKNOWN the outcome of this command was not known within command-timeout: it may have " +
-	"taken effect or still do so; look before you send it again"
 
 func anyWrite(calls []fsm.Call) bool {
 	for i := range calls {
