@@ -20,8 +20,8 @@ func (h *Hub) authCommands() []commands.Command {
 		},
 		{
 			// Not Immediate: replies before it are still written in the old protocol.
-			Name: "hello", Arity: -1, Flags: flags&^commands.Immediate | commands.SkipSlowlog, Group: "connection", Since: "6.0.0",
-			Syntax: "[protover [AUTH username password] [SETNAME clientname]]", Local: h.hello,
+			Name: "hello", Arity: -1, Flags: flags&^commands.Immediate | commands.SkipSlowlog, Group: "connection",
+			Since: "6.0.0", Syntax: "[protover [AUTH username password] [SETNAME clientname]]", Local: h.hello,
 			Summary: "Handshakes with the server.", Complexity: "O(1)", Categories: []string{"connection"},
 		},
 		{

@@ -10,7 +10,8 @@ import (
 	"github.com/divtxt/lockd/resp"
 )
 
-// local are the flags that nearly all commands of this package have: they need neither the state nor a leader.
+// local are the flags that nearly all commands of this package have: they need neither the state nor a
+// leader.
 const local = commands.NoScript | commands.Loading | commands.Stale
 
 func (h *Hub) clientCommands() []commands.Command {
@@ -183,8 +184,8 @@ func trackingInfo(*commands.Conn, commands.Args) resp.Value {
 func getRedir(*commands.Conn, commands.Args) resp.Value { return resp.Int(-1) }
 
 func caching(*commands.Conn, commands.Args) resp.Value {
-	return resp.Error("ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or " +
-		"OPTOUT mode enabled")
+	return resp.Error("ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN " +
+		"or OPTOUT mode enabled")
 }
 
 func clientHelp(*commands.Conn, commands.Args) resp.Value {

@@ -111,22 +111,13 @@ func readKillFilter(a commands.Args) (*killFilter, resp.Value) {
 
 // option reads the option at word i and the value behind it.
 func (f *killFilter) option(a commands.Args, i int) resp.Value {
-	n, isInt := a.Int(i + 1)
 	switch {
-	case a.Is(i, "ID"):
-		if !isInt || n < 1 {
-			return resp.Error("ERR client-id should be greater than 0")
-		}
-		f.id = uint64(n)
 	case a.Is(i, "ADDR"):
 		f.addr = string(a[i+1])
 	case a.Is(i, "LADDR"):
 		f.laddr = string(a[i+1])
-	case a.Is(i, "MAXAGE"):
-		if !isInt || n < 1 || n > int64(1<<62/time.Second) {
-			return errNotInt()
-		}
-		f.olderThan = time.Duration(n) * time.Second
+	case a.Is(i, "SKIPME") && (a.Is(i+1, "YES") || a.Is(i+1, "NO")):
+		f.all = a.Is(i+1, "NO")
 	case a.Is(i, "TYPE"):
 		normal, known := clientType(a, i+1)
 		if !known {
@@ -137,13 +128,32 @@ func (f *killFilter) option(a commands.Args, i int) resp.Value {
 		if string(a[i+1]) != defaultUser {
 			return resp.Errorf("ERR No such user '%s'", clipped(a[i+1]))
 		}
-	case a.Is(i, "SKIPME") && (a.Is(i+1, "YES") || a.Is(i+1, "NO")):
-		f.all = a.Is(i+1, "NO")
+	default:
+		return f.number(a, i)
+	}
+	return resp.Value{}
+}
+
+// number is option for those with a number.
+func (f *killFilter) number(a commands.Args, i int) resp.Value {
+	n, ok := a.Int(i + 1)
+	switch {
+	case a.Is(i, "ID") && (!ok || n < 1):
+		return resp.Error("ERR client-id should be greater than 0")
+	case a.Is(i, "ID"):
+		f.id = uint64(n)
+	case a.Is(i, "MAXAGE") && (!ok || n < 1 || n > oldest):
+		return errNotInt()
+	case a.Is(i, "MAXAGE"):
+		f.olderThan = time.Duration(n) * time.Second
 	default:
 		return errSyntax()
 	}
 	return resp.Value{}
 }
+
+// oldest is as many seconds as a time.Duration holds, and some less.
+const oldest = int64(1 << 62 / time.Second)
 
 func (h *Hub) clientUnblock(_ *commands.Conn, a commands.Args) resp.Value {
 	withError := false

@@ -34,28 +34,38 @@ func (h *Hub) mayDebug(c *commands.Conn) bool {
 }
 
 func (h *Hub) debug(c *commands.Conn, a commands.Args) resp.Value {
-	switch {
-	case !h.mayDebug(c):
-		return resp.Error("ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", " +
-			"you can run it from a local connection, otherwise you need to set this option in the configuration " +
-			"file, and then restart the server.")
-	case a.Is(1, "SLEEP") && len(a) == 3:
-		return h.debugSleep(c, a)
-	case a.Is(1, "ERROR") && len(a) == 3:
-		return resp.Error(string(a[2]))
-	case a.Is(1, "LOG") && len(a) == 3:
-		h.log.Warn("DEBUG LOG", "text", string(a[2]), "client", c.Addr)
-		return resp.OK()
-	case a.Is(1, "SET-ACTIVE-EXPIRE") && len(a) == 3 && a.Is(2, "1"):
-		return resp.OK()
-	case a.Is(1, "SET-ACTIVE-EXPIRE") && len(a) == 3:
-		return resp.Error("ERR expiry cannot be switched off here: it is part of the log")
-	case a.Is(1, "PROTOCOL") && len(a) == 3:
-		return debugProtocol(a)
-	case a.Is(1, "HELP") && len(a) == 2:
+	if !h.mayDebug(c) {
+		return resp.Error("ERR DEBUG command not allowed. If the enable-debug-command option is set to " +
+			"\"local\", you can run it from a local connection, otherwise you need to set this option in the " +
+			"configuration file, and then restart the server.")
+	}
+	if a.Is(1, "HELP") && len(a) == 2 {
 		return debugHelp()
 	}
-	return resp.Errorf("ERR unknown subcommand or wrong number of arguments for '%s'. Try DEBUG HELP.", clipped(a[1]))
+	if len(a) == 3 {
+		switch {
+		case a.Is(1, "SLEEP"):
+			return h.debugSleep(c, a)
+		case a.Is(1, "ERROR"):
+			return resp.Error(string(a[2]))
+		case a.Is(1, "LOG"):
+			h.log.Warn("DEBUG LOG", "text", string(a[2]), "client", c.Addr)
+			return resp.OK()
+		case a.Is(1, "SET-ACTIVE-EXPIRE"):
+			return setActiveExpire(a)
+		case a.Is(1, "PROTOCOL"):
+			return debugProtocol(a)
+		}
+	}
+	return resp.Errorf("ERR unknown subcommand or wrong number of arguments for '%s'. Try DEBUG HELP.",
+		clipped(a[1]))
+}
+
+func setActiveExpire(a commands.Args) resp.Value {
+	if a.Is(2, "1") {
+		return resp.OK()
+	}
+	return resp.Error("ERR expiry cannot be switched off here: it is part of the log")
 }
 
 // debugSleep holds up this connection only, and no longer than its client waits for it.

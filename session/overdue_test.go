@@ -43,6 +43,24 @@ func TestOverdue(t *testing.T) {
 	}
 }
 
+// What follows an overdue group in its pipeline does not run on a connection that is about to end.
+func TestNothingAfterOverdue(t *testing.T) {
+	for _, next := range []string{park, "BGSAVE"} {
+		b := startBench(t)
+		held := &heldNode{b.node, make(chan struct{}, 1)}
+		b.hub.Node = held
+		b.policy(func(p *Policy) { p.CommandTimeout = 20 * time.Millisecond })
+		c := b.dial()
+		c.send("SET k v", next, "PING")
+		c.want("-" + msgOutcome + "\r\n")
+		held.release <- struct{}{}
+		c.ends("")
+		if b.node.waiting() != 0 || b.hub.saving.Load() || b.node.saves != 0 {
+			t.Errorf("%s was run", next)
+		}
+	}
+}
+
 // Without a limit a command waits as long as it takes.
 func TestNeverOverdue(t *testing.T) {
 	b := startBench(t)

@@ -58,6 +58,9 @@ func (h *Hub) one(c *conn, words resp.Command) *commands.Command {
 	parks := cmd.Has(commands.Blocking) && (cmd.Parks == nil || cmd.Parks(commands.Args(words)))
 	if parks {
 		h.flush(c, false) // the replies before it must not wait with it
+		if c.wire.Closing() {
+			return cmd // one of them was overdue
+		}
 	}
 	c.calls = append(c.calls, fsm.Call{
 		Command: fsm.Command{DB: uint8(c.DB), Conn: c.ID, Words: words},
@@ -76,6 +79,9 @@ func (h *Hub) one(c *conn, words resp.Command) *commands.Command {
 func (h *Hub) local(c *conn, cmd *commands.Command, words resp.Command) {
 	if !cmd.Has(commands.Immediate) {
 		h.flush(c, false)
+		if c.wire.Closing() {
+			return
+		}
 	}
 	begun := time.Now()
 	v := cmd.Local(&c.Conn, commands.Args(words))
@@ -225,7 +231,9 @@ func (h *Hub) account(c *conn, took time.Duration) {
 
 // observe notes one command for INFO, SLOWLOG and the audit log. group is how many commands it stands for in
 // SLOWLOG, 0 if another stands for it.
-func (h *Hub) observe(c *conn, cmd *commands.Command, words resp.Command, v resp.Value, took time.Duration, group int) {
+func (h *Hub) observe(
+	c *conn, cmd *commands.Command, words resp.Command, v resp.Value, took time.Duration, group int,
+) {
 	h.stats.done(cmd, v, took)
 	if group > 0 {
 		h.slow(c, cmd, words, took, group)

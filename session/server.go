@@ -12,7 +12,8 @@ import (
 )
 
 func (h *Hub) serverCommands() []commands.Command {
-	return slices.Concat(h.roleCommands(), h.persistenceCommands(), h.debugCommands(), h.memoryCommands(), absentCommands())
+	return slices.Concat(h.roleCommands(), h.persistenceCommands(), h.debugCommands(), h.memoryCommands(),
+		absentCommands())
 }
 
 func (h *Hub) roleCommands() []commands.Command {
@@ -141,7 +142,8 @@ func (h *Hub) memoryCommands() []commands.Command {
 
 func (h *Hub) memoryDoctor(*commands.Conn, commands.Args) resp.Value {
 	m, s, limit := readMemory(), h.Node.Status(), h.policy.Load().MaxMemory
-	text := "Keys count " + humanBytes(uint64(max(0, s.Bytes))) + ", the process takes " + humanBytes(m.resident) + ". "
+	text := "Keys count " + humanBytes(uint64(max(0, s.Bytes))) + ", the process takes " +
+		humanBytes(m.resident) + ". "
 	if limit > 0 && s.Bytes > limit/10*9 {
 		return resp.Verbatim("txt", text+"That is more than nine tenths of max-memory ("+humanBytes(uint64(limit))+
 			"): beyond it writes get -OOM, for nothing is ever evicted.\n")
