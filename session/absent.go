@@ -36,31 +36,40 @@ func noCluster(*commands.Conn, commands.Args) resp.Value {
 
 // clusterCommand has Redis 7.0's subcommands, so that a wrong one gets the same error as there.
 func clusterCommand() commands.Command {
-	const list = `addslots:-3 addslotsrange:-4 bumpepoch:2 count-failure-reports:3 countkeysinslot:3 delslots:-3
-		delslotsrange:-4 failover:-2 flushslots:2 forget:3 getkeysinslot:4 help:2 info:2 keyslot:3 links:2
-		meet:-4 myid:2 myshardid:2 nodes:2 replicas:3 replicate:3 reset:-2 saveconfig:2 set-config-epoch:3
-		setslot:-4 shards:2 slaves:3 slots:2`
+	const (
+		forAll = `countkeysinslot:3 getkeysinslot:4 help:2 info:2 keyslot:3 links:2 myid:2 myshardid:2 nodes:2
+			shards:2 slots:2`
+		forAdmins = `addslots:-3 addslotsrange:-4 bumpepoch:2 count-failure-reports:3 delslots:-3
+			delslotsrange:-4 failover:-2 flushslots:2 forget:3 meet:-4 replicas:3 replicate:3 reset:-2
+			saveconfig:2 set-config-epoch:3 setslot:-4 slaves:3`
+	)
+	model := commands.Command{
+		Flags: commands.Stale, Group: "cluster", Since: "3.0.0", Local: noCluster,
+		Summary: "An error: this is no node of a Redis Cluster.",
+	}
+	subs := absentSubcommands(forAll, model)
+	model.Flags |= commands.Admin
 	return commands.Command{
 		Name: "cluster", Arity: -2, Group: "cluster", Since: "3.0.0", Complexity: "Depends on the subcommand.",
 		Summary: "Errors, for this is no node of a Redis Cluster.",
-		Sub: absentSubcommands(list, commands.Command{
-			Flags: commands.Stale | commands.Admin, Group: "cluster", Since: "3.0.0", Local: noCluster,
-			Summary: "An error: this is no node of a Redis Cluster.",
-		}),
+		Sub:     append(subs, absentSubcommands(forAdmins, model)...),
 	}
 }
 
 // aclCommand knows the one user there is.
 func aclCommand() commands.Command {
-	const list = `cat:-2 deluser:-3 dryrun:-4 genpass:-2 getuser:3 list:2 load:2 log:-2 save:2 setuser:-3`
-	subs := absentSubcommands(list, commands.Command{
-		Flags: local | commands.Admin, Group: "server", Since: "6.0.0",
+	model := commands.Command{
+		Flags: local, Group: "server", Since: "6.0.0",
 		Summary: "An error: there are no access control lists yet.",
 		Local: func(_ *commands.Conn, a commands.Args) resp.Value {
 			return resp.Errorf("ERR ACL %s is not available here yet: there is one user, default, and its password "+
 				"is the setting requirepass", strings.ToUpper(clipped(a[1])))
 		},
-	})
+	}
+	subs := absentSubcommands(`cat:-2 genpass:-2`, model)
+	model.Flags |= commands.Admin
+	subs = append(subs, absentSubcommands(
+		`deluser:-3 dryrun:-4 getuser:3 list:2 load:2 log:-2 save:2 setuser:-3`, model)...)
 	return commands.Command{
 		Name: "acl", Arity: -2, Group: "server", Since: "6.0.0", Complexity: "Depends on the subcommand.",
 		Summary: "Tell who may do what.",

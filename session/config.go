@@ -29,12 +29,10 @@ func (h *Hub) configCommands() []commands.Command {
 			},
 			{
 				Name: "resetstat", Arity: 2, Flags: admin, Group: "server", Since: "2.0.0", Complexity: "O(1)",
-				Tips:  []string{"request_policy:all_nodes", "response_policy:all_succeeded"},
 				Local: h.configResetStat, Summary: "Begin INFO's counters anew.",
 			},
 			{
 				Name: "rewrite", Arity: 2, Flags: admin, Group: "server", Since: "2.8.0", Complexity: "O(1)",
-				Tips:  []string{"request_policy:all_nodes", "response_policy:all_succeeded"},
 				Local: configRewrite, Summary: "An error: lockd does not write its configuration file.",
 			},
 			{
