@@ -41,7 +41,10 @@ type client struct {
 
 // dialClient connects n links, each already greeted so that the server has it set up.
 func dialClient(addr string, n int, d dialect, pace time.Duration) (*client, error) {
-	c := &client{byFD: map[int]*link{}, pace: pace, buf: make([]byte, 64<<10), events: make([]syscall.EpollEvent, 512)}
+	c := &client{
+		byFD: map[int]*link{}, pace: pace, buf: make([]byte, 64<<10),
+		events: make([]syscall.EpollEvent, 512),
+	}
 	var err error
 	if c.epoll, err = syscall.EpollCreate1(0); err != nil {
 		return nil, err

@@ -43,7 +43,8 @@ func (o *options) parse() {
 	flag.StringVar(&o.lockdArgs, "lockd-args", "", "more flags for lockd, separated by blanks")
 	flag.StringVar(&o.versus, "versus", "", "pairs: a second lockd binary to compare with instead of Redis")
 	flag.IntVar(&o.probes, "probes", 8, "expire, snapshot: probing connections")
-	flag.DurationVar(&o.pace, "pace", 4*time.Millisecond, "expire, snapshot: time between the commands of a probe")
+	flag.DurationVar(&o.pace, "pace", 4*time.Millisecond,
+		"expire, snapshot: time between the commands of a probe")
 	flag.DurationVar(&o.settle, "settle", time.Minute, "memory: time between loading and the second look")
 	flag.Parse()
 }
@@ -99,8 +100,8 @@ func pairsMode(b *bed, o options, out *report) error {
 
 // quickMode is the guard for CI: it fails only where a figure is worse than half its target. A shared
 // machine's figures differ by a third from one minute to the next, and a guard that cries wolf is switched
-// off; what it is to catch (a second sync, a lost batch, a lock held over a system call) costs a factor of two
-// and more.
+// off; what it is to catch (a second sync, a lost batch, a lock held over a system call) costs a factor of
+// two and more.
 func quickMode(b *bed, o options, out *report) error {
 	o.rounds, o.during = 3, 600*time.Millisecond
 	duels, err := runPairs(b, o)

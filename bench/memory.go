@@ -7,7 +7,8 @@ package main
 import "time"
 
 func memoryMode(b *bed, o options, out *report) error {
-	out.line("| server | empty MB | loaded MB | bytes a lock | after %s MB | bytes a lock | load time s |", o.settle)
+	out.line("| server | empty MB | loaded MB | bytes a lock | after %s MB | bytes a lock | load time s |",
+		o.settle)
 	out.line("|---|---|---|---|---|---|---|")
 	return eachServer(b, func(s *server) error {
 		time.Sleep(time.Second)
@@ -24,7 +25,8 @@ func memoryMode(b *bed, o options, out *report) error {
 		}
 		mb := func(n int64) float64 { return float64(n) / 1e6 }
 		each := func(n int64) float64 { return float64(n-empty) / float64(o.locks) }
-		out.line("| %s | %.1f | %.1f | %.0f | %.1f | **%.0f** | %.1f |", s.name, mb(empty), mb(loaded), each(loaded),
+		out.line("| %s | %.1f | %.1f | %.0f | %.1f | **%.0f** | %.1f |",
+			s.name, mb(empty), mb(loaded), each(loaded),
 			mb(later), each(later), took.Seconds())
 		return nil
 	})

@@ -51,7 +51,8 @@ func measure(s *server, conns int, during time.Duration) (sample, error) {
 		server: (s.cpu() - served).Seconds() / took, client: (ownCPU() - own).Seconds() / took,
 	}
 	if c.failed > 0 {
-		err = fmt.Errorf("%s: %d of %d replies were not as expected, the first: %q", s.name, c.failed, h.count, c.wrong)
+		err = fmt.Errorf("%s: %d of %d replies were not as expected, the first: %q",
+			s.name, c.failed, h.count, c.wrong)
 	}
 	return out, err
 }
@@ -167,7 +168,8 @@ func reportPairs(out *report, duels []*duel, peer string, slack float64) (missed
 		}
 	}
 	out.line("")
-	out.line("| connections | ops lockd/%[1]s, median (lowest to highest) | target | p99 lockd/%[1]s, median (lowest to highest) | target |", peer)
+	out.line("| connections | ops lockd/%[1]s, median (lowest to highest) | target "+
+		"| p99 lockd/%[1]s, median (lowest to highest) | target |", peer)
 	out.line("|---|---|---|---|---|")
 	for _, d := range duels {
 		ops, p99 := d.opsRatios(), d.p99Ratios()

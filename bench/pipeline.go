@@ -21,7 +21,8 @@ func redisBenchmark(s *server) (map[string]float64, error) {
 		return nil, fmt.Errorf("redis-benchmark against %s: %w: %s", s.name, err, out)
 	}
 	got := map[string]float64{}
-	for _, m := range regexp.MustCompile(`(SET|GET): ([0-9.]+) requests per second`).FindAllStringSubmatch(string(out), -1) {
+	figures := regexp.MustCompile(`(SET|GET): ([0-9.]+) requests per second`)
+	for _, m := range figures.FindAllStringSubmatch(string(out), -1) {
 		got[m[1]], _ = strconv.ParseFloat(m[2], 64)
 	}
 	return got, nil

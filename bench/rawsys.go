@@ -10,11 +10,13 @@ import (
 )
 
 func write(fd int, b []byte) (int, error) {
-	return result(syscall.RawSyscall(syscall.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b))))
+	return result(syscall.RawSyscall(syscall.SYS_WRITE,
+		uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b))))
 }
 
 func read(fd int, b []byte) (int, error) {
-	return result(syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b))))
+	return result(syscall.RawSyscall(syscall.SYS_READ,
+		uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b))))
 }
 
 func result(n, _ uintptr, errno syscall.Errno) (int, error) {

@@ -12,7 +12,8 @@ import (
 )
 
 // releaseScript is the compare-and-delete of Redis' own documentation.
-const releaseScript = `if redis.call("get",KEYS[1]) == ARGV[1] then return redis.call("del",KEYS[1]) else return 0 end`
+const releaseScript = `if redis.call("get",KEYS[1]) == ARGV[1] ` +
+	`then return redis.call("del",KEYS[1]) else return 0 end`
 
 const (
 	keyBytes   = 22

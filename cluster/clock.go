@@ -37,9 +37,9 @@ type clock struct {
 // ppm is one million: parts per million.
 const ppm = 1_000_000
 
-// newClock returns a clock that runs slow by twice the oscillator error of drift ppm, at least by 1/1024: this
-// machine's clock may be as fast as that and the holder's as slow, and the lock must not end before the
-// holder's own clock says so.
+// newClock returns a clock that runs slow by twice the oscillator error of drift ppm, at least by 1/1024:
+// this machine's clock may be as fast as that and the holder's as slow, and the lock must not end before
+// the holder's own clock says so.
 func newClock(read func() int64, stall time.Duration, drift int) *clock {
 	return &clock{read: read, stall: int64(stall), slowness: max(ppm/1024, 2*int64(drift))}
 }
