@@ -26,11 +26,20 @@ func (v *nodeView) Status() session.Status {
 	n, sync := v.Node.Status(), v.store.SyncTimes()
 	free, _ := v.store.Free()
 	return session.Status{
-		Stats: n.Stats, Node: n.Origin.Node, Incarnation: n.Origin.Incarnation, DiskID: v.store.DiskID(),
-		Role: n.Role, Leader: n.Leader, CommitIndex: n.CommitIndex, LastIndex: n.LastIndex,
-		Freezes: n.Freezes, Frozen: n.Frozen, Queued: n.Queued, Snapshotting: n.Snapshotting,
-		LastSnapshot: n.LastSnapshot, LogBytes: n.LogBytes,
-		LogEntries: n.LogEntries, SyncLast: sync.Last, SyncP50: sync.P50, SyncP99: sync.P99, DiskFree: free,
+		Stats: n.Stats,
+		Member: session.Member{
+			Node: n.Origin.Node, Incarnation: n.Origin.Incarnation, DiskID: v.store.DiskID(),
+			Role: n.Role, Leader: n.Leader,
+		},
+		Progress: session.Progress{
+			CommitIndex: n.CommitIndex, LastIndex: n.LastIndex, Queued: n.Queued,
+			Freezes: n.Freezes, Frozen: n.Frozen,
+		},
+		Disk: session.Disk{
+			LogBytes: n.LogBytes, LogEntries: n.LogEntries,
+			Snapshotting: n.Snapshotting, LastSnapshot: n.LastSnapshot,
+			SyncLast: sync.Last, SyncP50: sync.P50, SyncP99: sync.P99, DiskFree: free,
+		},
 	}
 }
 

@@ -87,6 +87,8 @@ func clientSetName(c *commands.Conn, a commands.Args) resp.Value {
 	return resp.OK()
 }
 
+// clientSetInfo takes what libraries say about themselves at each connect. Redis 7.0 does not know it; what a
+// wrong value gets is 7.2's.
 func clientSetInfo(c *commands.Conn, a commands.Args) resp.Value {
 	var field *string
 	switch {
@@ -107,6 +109,7 @@ func clientSetInfo(c *commands.Conn, a commands.Args) resp.Value {
 
 func clientID(c *commands.Conn, _ commands.Args) resp.Value { return resp.Int(int64(c.ID)) }
 
+// clientReply changes the mode for its own reply on, so that ON is answered and OFF and SKIP are not.
 func (h *Hub) clientReply(c *commands.Conn, a commands.Args) resp.Value {
 	mine := h.find(c.ID)
 	switch {
@@ -121,7 +124,7 @@ func (h *Hub) clientReply(c *commands.Conn, a commands.Args) resp.Value {
 	default:
 		return errSyntax()
 	}
-	return resp.OK() // which OFF and SKIP keep from being written
+	return resp.OK()
 }
 
 func clientNoEvict(c *commands.Conn, a commands.Args) resp.Value { return onOff(&c.NoEvict, a, 2) }
@@ -162,6 +165,8 @@ func clientTracking() []commands.Command {
 	}
 }
 
+// setTracking refuses rather than pretends: a client that caches what it is never told to forget would trust
+// in locks that others hold by now.
 func setTracking(_ *commands.Conn, a commands.Args) resp.Value {
 	switch {
 	case a.Is(2, "OFF") && len(a) == 3:

@@ -80,6 +80,8 @@ func (h *Hub) clientKill(c *commands.Conn, a commands.Args) resp.Value {
 	return resp.Int(h.kill(c, f))
 }
 
+// kill closes the sockets of all that fit. Each connection's own goroutine then does the rest: one that waits
+// for a lock leaves its place, a grant that was not read goes to the next.
 func (h *Hub) kill(asking *commands.Conn, f *killFilter) (closed int64) {
 	now := time.Now()
 	for _, c := range h.all() {
@@ -155,6 +157,8 @@ func (f *killFilter) number(a commands.Args, i int) resp.Value {
 // oldest is as many seconds as a time.Duration holds, and some less.
 const oldest = int64(1 << 62 / time.Second)
 
+// clientUnblock asks the state, not the connection: whether it waits is known there, and a grant that comes
+// at the same moment is not lost.
 func (h *Hub) clientUnblock(_ *commands.Conn, a commands.Args) resp.Value {
 	withError := false
 	switch {
@@ -174,6 +178,7 @@ func (h *Hub) clientUnblock(_ *commands.Conn, a commands.Args) resp.Value {
 	return resp.Int(1)
 }
 
+// clientPause never pauses: a lock's time goes on while its holder may not renew it.
 func clientPause(_ *commands.Conn, a commands.Args) resp.Value {
 	if len(a) > 4 || (len(a) == 4 && !a.Is(3, "WRITE") && !a.Is(3, "ALL")) {
 		return errSyntax()

@@ -12,6 +12,7 @@ import (
 	"github.com/divtxt/lockd/resp"
 )
 
+// clientInfo, like CLIENT LIST, first publishes what the connection is doing now: that.
 func (h *Hub) clientInfo(c *commands.Conn, _ commands.Args) resp.Value {
 	mine := h.find(c.ID)
 	mine.touch("client|info")
@@ -93,7 +94,7 @@ func (c *conn) line(now time.Time) string {
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }
 
-// flags are Redis' letters.
+// flags are Redis' letters. Clients refuse a line with a letter or a field that they do not know.
 func (s *shown) flags() string {
 	letters := ""
 	for _, f := range [...]struct {

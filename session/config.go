@@ -70,6 +70,7 @@ func (h *Hub) configGet(_ *commands.Conn, a commands.Args) resp.Value {
 	return resp.Map(pairs...)
 }
 
+// configSet logs which settings were changed and by whom, and no values: some are passwords.
 func (h *Hub) configSet(c *commands.Conn, a commands.Args) resp.Value {
 	if len(a)%2 != 0 {
 		return errSyntax()
@@ -86,6 +87,8 @@ func (h *Hub) configSet(c *commands.Conn, a commands.Args) resp.Value {
 	return resp.OK()
 }
 
+// configResetStat sets what is counted here to zero. The wire goes on counting, for metrics must never fall;
+// its counters are shown from now on without what they were.
 func (h *Hub) configResetStat(*commands.Conn, commands.Args) resp.Value {
 	h.stats.reset(h.Server.Stats())
 	return resp.OK()

@@ -1,3 +1,5 @@
+// INFO, its figures and MEMORY: tools parse them by name, so the tests do the same.
+
 package session
 
 import (

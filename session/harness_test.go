@@ -200,8 +200,10 @@ func startBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{
 		t: t, stopped: make(chan struct{}, 1), logged: new(lockedBuffer),
-		node: &fakeNode{parked: map[uint64]*parkedCall{}, status: Status{Role: "leader", Node: "n1", Leader: "n1",
-			CommitIndex: 42, DiskID: "d1"}},
+		node: &fakeNode{parked: map[uint64]*parkedCall{}, status: Status{
+			Member:   Member{Role: "leader", Node: "n1", Leader: "n1", DiskID: "d1"},
+			Progress: Progress{CommitIndex: 42},
+		}},
 	}
 	log := slog.New(slog.NewTextHandler(b.logged, nil))
 	b.hub = New("0.0.0", log)

@@ -31,23 +31,38 @@ type Node interface {
 
 // Status is what a node tells about itself.
 type Status struct {
-	fsm.Stats
-	Node         string
-	Incarnation  uint64
-	DiskID       string
-	Role         string // leader, follower, candidate
-	Leader       string // node id, "" if unknown
-	CommitIndex  uint64
-	LastIndex    uint64
-	Freezes      uint64 // how often the cluster clock stood still
-	Frozen       bool
-	Queued       int // commands that wait to be put into an entry
-	Snapshotting bool
-	LastSnapshot int64 // Unix seconds, 0: none since start
+	fsm.Stats // of the state, as of the last entry
+	Member
+	Progress
+	Disk
+}
+
+// Member is who the node is.
+type Member struct {
+	Node        string
+	Incarnation uint64 // rises with each start
+	DiskID      string // made with the data folder
+	Role        string // leader, follower, candidate
+	Leader      string // node id, "" if unknown
+}
+
+// Progress is how far it has come.
+type Progress struct {
+	CommitIndex uint64
+	LastIndex   uint64
+	Queued      int    // commands that wait to be put into an entry
+	Freezes     uint64 // how often the cluster clock stood still
+	Frozen      bool
+}
+
+// Disk is what it has written, and how fast that went.
+type Disk struct {
 	LogBytes     int64 // applied since the last snapshot
 	LogEntries   int64 // their number
-	SyncLast     time.Duration
-	SyncP50      time.Duration
+	Snapshotting bool
+	LastSnapshot int64         // Unix seconds, 0: none since start
+	SyncLast     time.Duration // what the last sync of the log took
+	SyncP50      time.Duration // over the last minute or two
 	SyncP99      time.Duration
 	DiskFree     uint64
 }

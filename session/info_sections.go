@@ -16,6 +16,7 @@ import (
 	"github.com/divtxt/lockd/commands"
 )
 
+// infoServer says standalone: clients change their mode at any other word.
 func (h *Hub) infoServer(p *infoPage) {
 	program, _ := os.Executable()
 	uptime := seconds(p.now.Sub(h.started))
@@ -54,6 +55,7 @@ func port(address string) string {
 	return port
 }
 
+// operatingSystem is like uname's line.
 func operatingSystem() string {
 	name := strings.ToUpper(runtime.GOOS[:1]) + runtime.GOOS[1:]
 	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
@@ -62,6 +64,7 @@ func operatingSystem() string {
 	return name + " " + runtime.GOARCH
 }
 
+// infoClients counts as blocked who waits for a lock, on any node: redis-cli --stat shows it.
 func (h *Hub) infoClients(p *infoPage) {
 	p.line("connected_clients", p.wire.Connected)
 	p.line("cluster_connections", 0)
@@ -71,6 +74,7 @@ func (h *Hub) infoClients(p *infoPage) {
 	p.line("pubsub_clients", 0)
 }
 
+// infoMemory has maxmemory bound the data set alone; the process takes more than that.
 func (h *Hub) infoMemory(p *infoPage) {
 	m, limit := readMemory(), uint64(max(0, h.policy.Load().MaxMemory))
 	dataset := uint64(max(0, p.node.Bytes))
@@ -117,6 +121,7 @@ func (h *Hub) infoPersistence(p *infoPage) {
 	p.line("aof_current_size", p.node.LogBytes)
 }
 
+// infoStats counts reads as hits and misses; whether a lock was granted is in the section Locks.
 func (h *Hub) infoStats(p *infoPage) {
 	s := h.stats
 	r := s.rate.until(h.sampleNow(p.now))
@@ -148,6 +153,8 @@ func (h *Hub) infoStats(p *infoPage) {
 	}
 }
 
+// infoReplication says slave where this node does not lead, the word that tools compare. A node alone has no
+// replicas, and WAIT replies as many.
 func (h *Hub) infoReplication(p *infoPage) {
 	if p.node.Role == "leader" {
 		p.line("role", "master")
@@ -183,6 +190,7 @@ func infoCPU(p *infoPage) {
 	p.line("used_cpu_user_children", "0.000000")
 }
 
+// infoCommandStats leaves out what was never called, as Redis does: some two hundred lines less.
 func (h *Hub) infoCommandStats(p *infoPage) {
 	h.stats.each(func(c *commands.Command, s *commandStats) {
 		calls, us, rejected := s.calls.Load(), s.micros.Load(), s.rejected.Load()
@@ -213,6 +221,7 @@ func (h *Hub) infoLatencyStats(p *infoPage) {
 	})
 }
 
+// infoKeyspace knows no average time to live: to compute it would take a walk over all keys.
 func infoKeyspace(p *infoPage) {
 	for db, keys := range p.node.Keys {
 		if keys > 0 {
@@ -258,6 +267,8 @@ func infoRaft(p *infoPage) {
 	p.line("raft_disk_free", n.DiskFree)
 }
 
+// infoClock shows the cluster clock, by which locks expire; it has nothing to do with the date. While it is
+// frozen no lock expires.
 func infoClock(p *infoPage) {
 	frozen := 0
 	if p.node.Frozen {

@@ -224,6 +224,8 @@ func (h *Hub) latencyDoctor(*commands.Conn, commands.Args) resp.Value {
 	return resp.Verbatim("txt", b.String())
 }
 
+// latencyHistogram has exact powers of two for bounds; Redis' own are a few percent off. A container's name
+// asks for all its subcommands.
 func (h *Hub) latencyHistogram(_ *commands.Conn, a commands.Args) resp.Value {
 	asked := func(c *commands.Command) bool { return true }
 	if len(a) > 2 {

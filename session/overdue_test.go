@@ -1,3 +1,5 @@
+// Commands whose outcome is not known in time: the client is told, and nothing is left behind.
+
 package session
 
 import (

@@ -1,3 +1,5 @@
+// Connections that wait: how they are shown, answered, sent away, and how they leave by themselves.
+
 package session
 
 import (

@@ -36,6 +36,7 @@ func (h *Hub) persistenceCommands() []commands.Command {
 	}
 }
 
+// save does not stop other commands meanwhile: a snapshot is written from a copy.
 func (h *Hub) save(*commands.Conn, commands.Args) resp.Value {
 	if h.Node.Status().Snapshotting {
 		return resp.Error(msgSaving)
@@ -49,6 +50,8 @@ func (h *Hub) save(*commands.Conn, commands.Args) resp.Value {
 
 const msgSaving = "ERR Background save already in progress"
 
+// bgSave remembers its own run beside the node's state, for a second BGSAVE may come before the first has
+// begun.
 func (h *Hub) bgSave(_ *commands.Conn, a commands.Args) resp.Value {
 	if len(a) > 2 || (len(a) == 2 && !a.Is(1, "SCHEDULE")) {
 		return errSyntax()
@@ -65,6 +68,7 @@ func (h *Hub) bgSave(_ *commands.Conn, a commands.Args) resp.Value {
 	return resp.Simple("Background saving started")
 }
 
+// lastSave replies the start where there was no snapshot since, as Redis does: tools compute an age from it.
 func (h *Hub) lastSave(*commands.Conn, commands.Args) resp.Value {
 	return resp.Int(max(h.Node.Status().LastSnapshot, h.started.Unix()))
 }

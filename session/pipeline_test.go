@@ -1,3 +1,6 @@
+// Pipelines: every command gets its reply, in its place and in its protocol, whatever stands around it. And
+// connections as CLIENT sees them.
+
 package session
 
 import (

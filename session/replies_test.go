@@ -1,3 +1,5 @@
+// One command, one reply: the texts that clients compare.
+
 package session
 
 import (

@@ -53,6 +53,7 @@ func (h *Hub) roleCommands() []commands.Command {
 	}
 }
 
+// role tells the truth of the moment: clients with a list of nodes look for the one that says master.
 func (h *Hub) role(*commands.Conn, commands.Args) resp.Value {
 	s := h.Node.Status()
 	if s.Role == "leader" {
@@ -78,6 +79,7 @@ func wait(_ *commands.Conn, a commands.Args) resp.Value {
 	return resp.Int(0)
 }
 
+// waitAOF need not wait either. The log is the append-only file, and it is always synced.
 func waitAOF(_ *commands.Conn, a commands.Args) resp.Value {
 	if n, ok := a.Int(1); !ok || n < 0 || n > 1 {
 		return resp.Error("ERR value is out of range, must be between 0 and 1")
@@ -140,6 +142,7 @@ func (h *Hub) memoryCommands() []commands.Command {
 	}}
 }
 
+// memoryDoctor looks at the one limit that matters: nothing is evicted here, so a full state refuses writes.
 func (h *Hub) memoryDoctor(*commands.Conn, commands.Args) resp.Value {
 	m, s, limit := readMemory(), h.Node.Status(), h.policy.Load().MaxMemory
 	text := "Keys count " + humanBytes(uint64(max(0, s.Bytes))) + ", the process takes " +
@@ -151,6 +154,7 @@ func (h *Hub) memoryDoctor(*commands.Conn, commands.Args) resp.Value {
 	return resp.Verbatim("txt", text+"That is well below max-memory.\n")
 }
 
+// memoryStats has those of Redis' fields that have a true value here.
 func (h *Hub) memoryStats(*commands.Conn, commands.Args) resp.Value {
 	m, s := readMemory(), h.Node.Status()
 	keys := 0

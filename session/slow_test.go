@@ -1,3 +1,5 @@
+// SLOWLOG and LATENCY, what they must not show, and the counters behind them.
+
 package session
 
 import (

@@ -119,6 +119,7 @@ func (h *Hub) slowlogCommands() []commands.Command {
 // shownByDefault is how many entries SLOWLOG GET replies when it is not told.
 const shownByDefault = 10
 
+// slowlogGet says of too many words what Redis says, which is not its usual error.
 func (h *Hub) slowlogGet(_ *commands.Conn, a commands.Args) resp.Value {
 	most := int64(shownByDefault)
 	if len(a) > 3 {

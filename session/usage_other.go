@@ -1,5 +1,7 @@
 //go:build !unix
 
+// Systems that keep no such account in a form known here: INFO shows zeros there.
+
 package session
 
 import "time"

@@ -1,5 +1,8 @@
 //go:build unix
 
+// What this process has used of the processors, for INFO: the system's own account, garbage collection
+// included.
+
 package session
 
 import (
