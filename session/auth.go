@@ -121,11 +121,9 @@ func (h *Hub) helloOptions(c *commands.Conn, a commands.Args) resp.Value {
 			}
 			i += 2
 		case a.Is(i, "SETNAME") && i+1 < len(a):
-			name := string(a[i+1])
-			if !validName(name) {
-				return resp.Error(msgBadName)
+			if problem := setName(&c.Name, a[i+1], "Client names"); problem.IsError() {
+				return problem
 			}
-			c.Name = name
 			i++
 		default:
 			return resp.Errorf("ERR Syntax error in HELLO option '%s'", clipped(a[i]))
@@ -170,16 +168,22 @@ func (h *Hub) reset(c *commands.Conn, _ commands.Args) resp.Value {
 	return resp.Simple("RESET")
 }
 
-const msgBadName = "ERR Client names cannot contain spaces, newlines or special characters."
+// longestName bounds what each connection may have kept about itself, in bytes. Redis has no such bound.
+const longestName = 1024
 
-// validName tells whether every byte is printable and no blank.
-func validName(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] < '!' || s[i] > '~' {
-			return false
+// setName keeps what a client calls itself, if it can be shown on a line of CLIENT LIST: every byte is printable
+// and no blank. what begins the error.
+func setName(at *string, name []byte, what string) resp.Value {
+	for _, ch := range name {
+		if ch < '!' || ch > '~' {
+			return resp.Errorf("ERR %s cannot contain spaces, newlines or special characters.", what)
 		}
 	}
-	return true
+	if len(name) > longestName {
+		return resp.Errorf("ERR %s cannot be longer than %d bytes.", what, longestName)
+	}
+	*at = string(name)
+	return resp.OK()
 }
 
 // clipped is a word cut to what fits into an error.

@@ -79,12 +79,7 @@ func clientGetName(c *commands.Conn, _ commands.Args) resp.Value {
 }
 
 func clientSetName(c *commands.Conn, a commands.Args) resp.Value {
-	name := string(a[2])
-	if !validName(name) {
-		return resp.Error(msgBadName)
-	}
-	c.Name = name
-	return resp.OK()
+	return setName(&c.Name, a[2], "Client names")
 }
 
 // clientSetInfo takes what libraries say about themselves at each connect. Redis 7.0 does not know it; what a
@@ -99,12 +94,7 @@ func clientSetInfo(c *commands.Conn, a commands.Args) resp.Value {
 	default:
 		return resp.Errorf("ERR Unrecognized option '%s'", clipped(a[2]))
 	}
-	value := string(a[3])
-	if !validName(value) {
-		return resp.Errorf("ERR %s cannot contain spaces, newlines or special characters.", a[2])
-	}
-	*field = value
-	return resp.OK()
+	return setName(field, a[3], string(a[2]))
 }
 
 func clientID(c *commands.Conn, _ commands.Args) resp.Value { return resp.Int(int64(c.ID)) }
