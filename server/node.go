@@ -28,7 +28,8 @@ type Server struct {
 	hub       *session.Hub
 	wire      *resp.Server
 	listeners *Listeners
-	failed    chan error // a listener that gave up
+	failed    chan error    // a listener that gave up
+	closing   chan struct{} // closed by Close
 }
 
 // Start opens the data folder, starts the node on it and serves. It returns once commands are answered.
@@ -36,7 +37,8 @@ type Server struct {
 func Start(
 	ctx context.Context, cfg *Config, settings *Settings, log *slog.Logger, stop func(),
 ) (*Server, error) {
-	s := &Server{cfg: cfg, log: log, failed: make(chan error, 4)}
+	s := &Server{cfg: cfg, log: log, failed: make(chan error, 4), closing: make(chan struct{})}
+	go tuneMemory(s.closing)
 	err := s.start(ctx, settings, stop)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -158,6 +160,7 @@ func (s *Server) report(err error) {
 // Close takes down what was started, in reverse. What is in flight is finished first.
 func (s *Server) Close() error {
 	var errs []error
+	close(s.closing)
 	if s.listeners != nil {
 		s.listeners.Close()
 	}
