@@ -25,6 +25,7 @@ type options struct {
 	dir       string
 	lockdArgs string
 	versus    string
+	held      int
 	probes    int
 	pace      time.Duration
 	settle    time.Duration
@@ -41,6 +42,7 @@ func (o *options) parse() {
 	flag.StringVar(&o.redis, "redis", "redis-server", "the redis-server binary")
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "where the servers' folders are made: a real disk, not tmpfs")
 	flag.StringVar(&o.lockdArgs, "lockd-args", "", "more flags for lockd, separated by blanks")
+	flag.IntVar(&o.held, "held", 0, "pairs: so many locks are held on both servers meanwhile")
 	flag.StringVar(&o.versus, "versus", "", "pairs: a second lockd binary to compare with instead of Redis")
 	flag.IntVar(&o.probes, "probes", 8, "expire, snapshot: probing connections")
 	flag.DurationVar(&o.pace, "pace", 4*time.Millisecond,

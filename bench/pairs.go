@@ -108,6 +108,11 @@ func runPairs(b *bed, o options) ([]*duel, error) {
 		return nil, err
 	}
 	defer lockd.stop()
+	for _, s := range []*server{redis, lockd} {
+		if err := load(s, o.held, hours); err != nil {
+			return nil, err
+		}
+	}
 	var duels []*duel
 	for _, t := range targets() {
 		if o.conns == 0 || o.conns == t.conns {
