@@ -171,8 +171,8 @@ func (h *Hub) reset(c *commands.Conn, _ commands.Args) resp.Value {
 // longestName bounds what each connection may have kept about itself, in bytes. Redis has no such bound.
 const longestName = 1024
 
-// setName keeps what a client calls itself, if it can be shown on a line of CLIENT LIST: every byte is printable
-// and no blank. what begins the error.
+// setName keeps what a client calls itself, if it can be shown on a line of CLIENT LIST: every byte is
+// printable and no blank. what begins the error.
 func setName(at *string, name []byte, what string) resp.Value {
 	for _, ch := range name {
 		if ch < '!' || ch > '~' {
