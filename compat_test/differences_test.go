@@ -63,6 +63,26 @@ func differences() []difference {
 			"Redis compares such words as C strings: NX\\x00 counts as NX.", true},
 		{"numbers-x86", "INCRBYFLOAT computes as Redis does on x86, on every kind of machine.",
 			"Redis' long double differs between processors; a replicated state may not.", false},
+		{"wait", "WAIT and WAITAOF reply at once, and no replicas on a node that is alone.",
+			"What was answered is on disk on a majority already; there is nothing to wait for.", false},
+		{"tracking", "CLIENT TRACKING ON, CLIENT PAUSE, MONITOR, CONFIG REWRITE and most of ACL answer with an error that says why.",
+			"lockd sends no invalidations yet, has one user, and never writes its file; a pause would keep holders from " +
+				"renewing their locks.", false},
+		{"client-names", "A client's name, and what it says of its library, have at most 1,024 bytes; CLIENT LIST shows fd=-1.",
+			"Each connection keeps them.", false},
+		{"slowlog", "SLOWLOG counts from submission to reply, a pipeline's commands as one entry, and does not show owners and values.",
+			"The way through the log is what a client feels. An owner is the proof by which a holder renews and releases. " +
+				"Time spent waiting for a lock is not counted, as in Redis.", false},
+		{"latency", "LATENCY knows the events command, fast-command and fsync; HISTOGRAM's bounds are exact powers of two; " +
+			"DOCTOR, GRAPH, MEMORY DOCTOR and LOLWUT have texts of their own.",
+			"There is no fork and no eviction to be slow.", false},
+		{"snapshots", "SAVE, BGSAVE and LASTSAVE are about Raft snapshots; SHUTDOWN takes one only with SAVE.",
+			"Every answered write is in the log on disk.", false},
+		{"debug", "DEBUG SLEEP holds up its own connection only, and DEBUG SET-ACTIVE-EXPIRE 0 is refused.",
+			"Neither may stand in the way of other clients' locks.", false},
+		{"info", "INFO leaves out fields that would have no true value here, and has the sections Locks, Raft and Clock. " +
+			"It reports a Redis version of 7.2, and that of lockd beside it.",
+			"Clients choose what they send by the version.", false},
 		{"types", "There are strings only: no command for hashes, lists, sets, sorted sets or streams yet.",
 			"They come later, as far as lock libraries need them. TYPE, and SCAN with TYPE, know the word string only.", false},
 	}

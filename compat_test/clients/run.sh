@@ -93,7 +93,8 @@ run_java() {
 	fresh "$1"
 	if ! cmp -s pom.xml lib/.installed; then
 		rm -rf lib
-		retry mvn -q -B -Dstyle.color=never dependency:copy-dependencies -DoutputDirectory="$PWD/lib"
+		# Maven ends with an escape sequence even where nobody sees colours.
+		retry mvn -q -B dependency:copy-dependencies -DoutputDirectory="$PWD/lib" 2>&1 | sed 's/\x1b\[[0-9;]*m//g'
 		cp pom.xml lib/.installed
 	fi
 	local version # the second in the file: that of the client
