@@ -47,7 +47,7 @@ func newBed(o options) (*bed, error) {
 	if b.lockd != "" {
 		return b, nil
 	}
-	b.lockd = filepath.Join(dir, "lockd")
+	b.lockd = filepath.Join(dir, "lockd-built") // its folder is called lockd
 	build := exec.Command("go", "build", "-o", b.lockd, "github.com/divtxt/lockd")
 	build.Stderr = os.Stderr
 	return b, build.Run()
