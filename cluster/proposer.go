@@ -152,7 +152,8 @@ func (p *proposer) untilEmptyEntry() time.Duration {
 		pause = idleEntry - time.Since(p.last)
 	}
 	if need.wakes {
-		left := time.Duration(max(0, int64(need.wake-p.clock.now()))) * time.Millisecond
+		// Whoever waits looks again after a second, and ages of milliseconds do not fit into a Duration.
+		left := time.Duration(min(max(0, need.wake-p.clock.now()), 1000)) * time.Millisecond
 		pause = min(pause, left+left/1000) // the clock runs a little slow
 	}
 	return pause

@@ -1,0 +1,39 @@
+package cluster
+
+import (
+	"testing"
+	"time"
+
+	"github.com/divtxt/lockd/fsm"
+)
+
+// Under load the clock is read every few microseconds: it runs as slow then as in steps of a tick.
+func TestClockRunsSlowInTinyStepsToo(t *testing.T) {
+	h := &hand{}
+	c := testClock(h, 0)
+	const step, span = 900 * time.Nanosecond, 900 * time.Millisecond
+	for range int(span / step) {
+		h.move(step)
+		c.now()
+	}
+	if lost := int64(span) - c.elapsed; lost < int64(span)/1001 {
+		t.Fatalf("in %v the clock lost %v, want at least a thousandth", span, time.Duration(lost))
+	}
+}
+
+// Who waits for ages for a lock that is held for ages costs nothing: the time until then is too long to be a
+// time.Duration, and must not come out as one that is over.
+func TestFarWakesCostNoEntries(t *testing.T) {
+	n := started(t)
+	one(n, "LOCK a o 10000000000000")
+	done := make(chan struct{}, 1)
+	n.Submit([]fsm.Call{callOf(2, "LOCK a p 1000 WAIT 10000000000000")}, done)
+	one(n, "GET a")
+	before := n.Status().LastIndex
+	time.Sleep(300 * time.Millisecond)
+	if entries := n.Status().LastIndex - before; entries > 3 {
+		t.Fatalf("%d entries in 300 ms without a command", entries)
+	}
+	n.Leave(2, false)
+	<-done
+}
