@@ -155,7 +155,11 @@ func (h *Hub) flush(c *conn, parks bool) {
 	}
 	if parks && c.noted {
 		// The reply was written or is lost: only the socket knows.
-		c.unread = c.wire.Flush() != nil
+		if c.unread = c.wire.Flush() != nil; c.unread {
+			// What was sent behind it was meant to run with the lock, and a further numbered command would
+			// tell the state that the grant was read.
+			c.wire.CloseAfterReply()
+		}
 	}
 	clear(c.slots)
 	clear(c.calls)
@@ -194,7 +198,8 @@ func (h *Hub) awaitParked(c *conn) (waited bool) {
 		c.noted = true
 	case <-gone:
 		// The state takes it out of the queue and answers it; if it was granted meanwhile, nobody has
-		// read that, and the lock goes to the next.
+		// read that, and the lock goes to the next. What was sent behind it does not run without it.
+		c.wire.CloseAfterReply()
 		h.Node.Leave(c.ID, true)
 		<-c.done
 	}
