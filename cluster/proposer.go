@@ -127,6 +127,10 @@ func (p *proposer) awaitWork() bool {
 		select {
 		case <-p.node.outbox.wake:
 		case <-p.node.replica.changed:
+		case <-p.node.leading: // taken at all times: raft stops where nobody takes its notices
+			if p.node.raft.State() != raft.Leader {
+				return false
+			}
 		case <-p.timer.C:
 			if p.node.raft.State() != raft.Leader {
 				return false

@@ -37,3 +37,15 @@ func TestFarWakesCostNoEntries(t *testing.T) {
 	n.Leave(2, false)
 	<-done
 }
+
+// Raft waits for somebody to take its notices of leadership. They are taken while nothing else happens too.
+func TestNoticesOfLeadershipAreTakenWhileIdle(t *testing.T) {
+	n := started(t)
+	for i := range 3 * cap(n.leading) {
+		select {
+		case n.leading <- true:
+		case <-time.After(5 * time.Second):
+			t.Fatalf("notice %d is not taken", i)
+		}
+	}
+}
