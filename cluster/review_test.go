@@ -49,3 +49,26 @@ func TestNoticesOfLeadershipAreTakenWhileIdle(t *testing.T) {
 		}
 	}
 }
+
+// A renewal that is queued behind a disk which stalls for longer than the lock has left finds it alive.
+func TestRenewalBehindAStallFindsItsLock(t *testing.T) {
+	r := newRig(t)
+	r.log = &gatedStore{LogStore: r.log}
+	n := r.start()
+	defer r.stop()
+	gate := r.log.(*gatedStore)
+	one(n, "LOCK a o 600")
+	gate.shut()
+	other := make(chan struct{}, 1)
+	n.Submit([]fsm.Call{callOf(2, "SET b 1")}, other) // the entry that stalls
+	time.Sleep(50 * time.Millisecond)
+	renewal, done := []fsm.Call{callOf(1, "RENEW a o 60000")}, make(chan struct{}, 1)
+	n.Submit(renewal, done)
+	time.Sleep(time.Second)
+	gate.open()
+	<-other
+	<-done
+	if v := renewal[0].Reply; v.IsError() || v.Num() < 59000 {
+		t.Fatalf("the renewal was answered %d %q", v.Num(), v.Str())
+	}
+}
