@@ -200,13 +200,13 @@ func set(tx *fsm.Tx, a Args) resp.Value {
 	}
 	switch {
 	case o.ends == endsKeep && old != nil:
-		tx.Set(a.Str(1), a.Str(2), old.Deadline)
+		tx.Replace(old, a.Str(1), a.Str(2), old.Deadline)
 	case o.time == 0:
-		tx.Set(a.Str(1), a.Str(2), fsm.NoDeadline)
+		tx.Replace(old, a.Str(1), a.Str(2), fsm.NoDeadline)
 	case left <= 0:
 		tx.Delete(a.Str(1)) // it was over before it began
 	default:
-		tx.Set(a.Str(1), a.Str(2), tx.Clock().After(left))
+		tx.Replace(old, a.Str(1), a.Str(2), tx.Clock().After(left))
 	}
 	return reply
 }

@@ -65,7 +65,12 @@ func (tx *Tx) Get(key string) *Item {
 // Set puts a string under key. The same value keeps its token, note and age; another value is another
 // owner and gets a new token, unless it is too long to be one.
 func (tx *Tx) Set(key, value string, deadline Clock) *Item {
-	old := tx.Get(key)
+	return tx.Replace(tx.Get(key), key, value, deadline)
+}
+
+// Replace is Set for who has looked already: old is what Get returned for key. In a large state finding a key
+// is most of what a command costs.
+func (tx *Tx) Replace(old *Item, key, value string, deadline Clock) *Item {
 	if old != nil && old.Str == value {
 		if old.Deadline == deadline {
 			tx.m.touched(tx.db, old.Key)
