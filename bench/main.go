@@ -43,7 +43,7 @@ func (o *options) parse() {
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "where the servers' folders are made: a real disk, not tmpfs")
 	flag.StringVar(&o.lockdArgs, "lockd-args", "", "more flags for lockd, separated by blanks")
 	flag.IntVar(&o.held, "held", 0, "pairs: so many locks are held on both servers meanwhile")
-	flag.StringVar(&o.versus, "versus", "", "pairs: a second lockd binary to compare with instead of Redis")
+	flag.StringVar(&o.versus, "versus", "", "a second lockd binary to compare with instead of Redis")
 	flag.IntVar(&o.probes, "probes", 8, "expire, snapshot: probing connections")
 	flag.DurationVar(&o.pace, "pace", 4*time.Millisecond,
 		"expire, snapshot: time between the commands of a probe")

@@ -32,7 +32,7 @@ func memoryMode(b *bed, o options, out *report) error {
 	})
 }
 
-// eachServer runs f on a fresh lockd, then on a fresh Redis.
+// eachServer runs f on a fresh lockd, then on a fresh peer.
 func eachServer(b *bed, f func(*server) error) error {
 	lockd, err := b.startLockd()
 	if err != nil {
@@ -43,10 +43,10 @@ func eachServer(b *bed, f func(*server) error) error {
 	if err != nil {
 		return err
 	}
-	redis, err := b.startRedis()
+	peer, err := b.startPeer()
 	if err != nil {
 		return err
 	}
-	defer redis.kill()
-	return f(redis)
+	defer peer.kill()
+	return f(peer)
 }
