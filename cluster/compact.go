@@ -60,9 +60,13 @@ func (n *Node) Snapshot() error {
 	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
 		return nil
 	}
-	if err == nil {
-		n.lastSnapshot.Store(time.Now().Unix())
-		n.log.Info("snapshot taken", "took", time.Since(begun).Round(time.Millisecond))
+	if err != nil {
+		// The count began anew when the copy was taken, but the log is as long as before.
+		n.replica.logged.Add(bytes)
+		n.replica.entries.Add(entries)
+		return err
 	}
-	return err
+	n.lastSnapshot.Store(time.Now().Unix())
+	n.log.Info("snapshot taken", "took", time.Since(begun).Round(time.Millisecond))
+	return nil
 }

@@ -37,7 +37,7 @@ func (p *proposer) run() {
 	p.timer = time.NewTimer(time.Hour)
 	for p.awaitLeadership() {
 		if err := p.begin(); err != nil {
-			p.node.log.Debug("could not begin to lead", "error", err)
+			p.setback(err)
 			continue
 		}
 		for p.leads() && p.awaitWork() {

@@ -332,6 +332,47 @@ func TestStopsCleanly(t *testing.T) {
 	}
 }
 
+// TestNobodyIsCutOffInTheMiddle ends it with SIGTERM while clients work: each gets a reply to what it sent, and
+// what was acknowledged is there afterwards.
+func TestNobodyIsCutOffInTheMiddle(t *testing.T) {
+	dir := t.TempDir()
+	p := launch(t, dir)
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	var acknowledged []string
+	for c := range 8 {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			for i := 0; ; i++ {
+				key := fmt.Sprintf("c%d:%d", c, i)
+				_, err := p.do("LOCK", key, "o", 3_600_000)
+				if err != nil {
+					if !strings.HasPrefix(err.Error(), "TRYAGAIN") {
+						t.Errorf("client %d was told: %v", c, err)
+					}
+					return
+				}
+				mu.Lock()
+				acknowledged = append(acknowledged, key)
+				mu.Unlock()
+			}
+		}()
+	}
+	time.Sleep(100 * time.Millisecond)
+	_ = p.cmd.Process.Signal(os.Interrupt)
+	wait.Wait()
+	if err := p.cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	q := launch(t, dir)
+	for _, key := range acknowledged {
+		if got, err := q.do("ISLOCKED", key, "o"); err != nil || got != int64(1) {
+			t.Fatalf("%s was acknowledged and is gone: %v, %v", key, got, err)
+		}
+	}
+}
+
 // TestDiskBelowLowWater refuses what grows and serves the rest, with Redis' code for it.
 func TestDiskBelowLowWater(t *testing.T) {
 	dir := t.TempDir()

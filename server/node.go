@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"time"
 
 	"github.com/divtxt/lockd/cluster"
 	"github.com/divtxt/lockd/cluster/storage"
@@ -157,18 +158,26 @@ func (s *Server) report(err error) {
 	}
 }
 
+// lastWords is how long connections have to write the last replies before they are closed.
+const lastWords = 50 * time.Millisecond
+
 // Close takes down what was started, in reverse. What is in flight is finished first.
 func (s *Server) Close() error {
 	var errs []error
 	close(s.closing)
+	// The node first: what is in the log gets its replies, and what comes now is told that it was not done.
+	// The listeners after it, for redcon closes a listener's connections with it.
+	if s.node != nil {
+		errs = append(errs, s.node.Close())
+	}
+	if s.wire != nil {
+		time.Sleep(lastWords)
+	}
 	if s.listeners != nil {
 		s.listeners.Close()
 	}
 	if s.wire != nil {
 		errs = append(errs, s.wire.Close())
-	}
-	if s.node != nil {
-		errs = append(errs, s.node.Close())
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())

@@ -30,7 +30,7 @@ func Run(
 	fmt.Fprintln(stdout, startLine(cfg, s.listeners, s.nodeID))
 	select {
 	case <-ctx.Done():
-		log.Info("stopping: no new connections, what is in flight is finished")
+		log.Info("stopping: what is in flight is finished, what comes now is refused")
 		return nil
 	case err := <-s.failed:
 		return err
