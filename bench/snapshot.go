@@ -1,7 +1,7 @@
 //go:build linux
 
-// What commands notice of a snapshot of a million locks, and of the log being cut behind it. A disk that others
-// use has stalls of its own, so each snapshot is held against as much time without one, just before.
+// What commands notice of a snapshot of a million locks, and of the log being cut behind it. A disk that
+// others use has stalls of its own, so each snapshot is held against as much time without one, just before.
 
 package main
 
