@@ -17,7 +17,9 @@ func (t *Table) WriteReference(w io.Writer) error {
 	for _, c := range t.shownCommands() {
 		groups[c.Group] = append(groups[c.Group], c)
 		for i := range c.Sub {
-			groups[c.Group] = append(groups[c.Group], &c.Sub[i])
+			if c.Sub[i].Summary != c.Summary { // else it only says the same: CLUSTER and its many words
+				groups[c.Group] = append(groups[c.Group], &c.Sub[i])
+			}
 		}
 	}
 	names := slices.Collect(maps.Keys(groups))
