@@ -51,7 +51,7 @@ func clusterCommand() commands.Command {
 	model.Flags |= commands.Admin
 	return commands.Command{
 		Name: "cluster", Arity: -2, Group: "cluster", Since: "3.0.0", Complexity: "Depends on the subcommand.",
-		Summary: "Errors, for this is no node of a Redis Cluster.",
+		Summary: "An error: this is no node of a Redis Cluster.",
 		Sub:     append(subs, absentSubcommands(forAdmins, model)...),
 	}
 }
