@@ -81,7 +81,7 @@ func (s *Server) start(ctx context.Context, settings *Settings, stop func()) (er
 func (s *Server) openStore() (err error) {
 	s.store, err = storage.Open(storage.Options{
 		Dir: s.cfg.Storage.Dir, NodeID: s.nodeID, LogStore: s.cfg.Storage.LogStore,
-		MinFreeBytes: uint64(s.cfg.Storage.MinFreeDisk), StallLimit: stallLimit,
+		MinFreeBytes: uint64(s.cfg.Storage.MinFreeDisk), StallLimit: stallLimit, SnapshotRate: snapshotRate,
 		Check: fsm.Check, Log: s.log,
 	})
 	return WithExit(ExitDataDir, err)
