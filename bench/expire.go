@@ -28,7 +28,7 @@ func expireOn(s *server, o options, out *report) error {
 	}
 	trial := time.Since(begun)
 	time.Sleep(time.Second)
-	deadline := time.Now().Add(trial*20 + 2*calmTime)
+	deadline := time.Now().Add(trial*30 + 4*calmTime)
 	if err := load(s, o.locks, func() time.Duration { return time.Until(deadline) }); err != nil {
 		return err
 	}

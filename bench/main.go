@@ -32,7 +32,7 @@ type options struct {
 }
 
 func (o *options) parse() {
-	flag.StringVar(&o.mode, "mode", "pairs", "pairs, quick, memory, expire, snapshot, restart, pipeline or all")
+	flag.StringVar(&o.mode, "mode", "pairs", "pairs, quick, memory, expire, snapshot, restart or pipeline")
 	flag.IntVar(&o.rounds, "rounds", 5, "pairs, pipeline: rounds, of which the medians count")
 	flag.DurationVar(&o.during, "during", 2*time.Second, "pairs: time of one round on one server")
 	flag.IntVar(&o.conns, "conns", 0, "pairs: only this number of connections (1, 16, 64 or 256)")
@@ -100,18 +100,22 @@ func pairsMode(b *bed, o options, out *report) error {
 	return nil
 }
 
-// quickMode is the guard for CI: it fails only where a figure is worse than half its target. A shared
+// quickMode is the guard for CI: it fails only where a figure is worse than half its target, twice. A shared
 // machine's figures differ by a third from one minute to the next, and a guard that cries wolf is switched
-// off; what it is to catch (a second sync, a lost batch, a lock held over a system call) costs a factor of
-// two and more.
+// off; what it is to catch (a second sync, a lost batch, a lock held over a system call) costs a factor of two
+// and more.
 func quickMode(b *bed, o options, out *report) error {
-	o.rounds, o.during = 3, 600*time.Millisecond
-	duels, err := runPairs(b, o)
-	if err != nil {
-		return err
+	o.rounds, o.during = 5, 400*time.Millisecond
+	var missed []string
+	for range 2 {
+		duels, err := runPairs(b, o)
+		if err != nil {
+			return err
+		}
+		if missed = reportPairs(out, duels, o.peer(), .5); len(missed) == 0 {
+			return nil
+		}
+		progress("again: %s", strings.Join(missed, "; "))
 	}
-	if missed := reportPairs(out, duels, o.peer(), .5); len(missed) > 0 {
-		return fmt.Errorf("gross regression: %s", strings.Join(missed, "; "))
-	}
-	return nil
+	return fmt.Errorf("gross regression: %s", strings.Join(missed, "; "))
 }
