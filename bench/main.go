@@ -102,7 +102,7 @@ func pairsMode(b *bed, o options, out *report) error {
 
 // quickMode is the guard for CI: it fails only where a figure is worse than half its target, twice. A shared
 // machine's figures differ by a third from one minute to the next, and a guard that cries wolf is switched
-// off; what it is to catch (a second sync, a lost batch, a lock held over a system call) costs a factor of two
+// off; what it is to catch (a second sync, a lost batch, a lock held over a system call) costs a factor of 2
 // and more.
 func quickMode(b *bed, o options, out *report) error {
 	o.rounds, o.during = 5, 400*time.Millisecond

@@ -15,8 +15,8 @@ import (
 // and a supervisor or another node can do better.
 const stallLimit = 3 * time.Second
 
-// snapshotRate bounds the bytes a second that a snapshot writes: beside a faster one the log's syncs wait for the
-// disk, and the commands for the processor.
+// snapshotRate bounds the bytes a second that a snapshot writes: beside a faster one the log's syncs wait for
+// the disk, and the commands for the processor.
 const snapshotRate = 32 << 20
 
 // nodeView is the node as connections see it.
