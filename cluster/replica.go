@@ -103,12 +103,12 @@ func (r *replica) Apply(l *raft.Log) any {
 		r.node.opts.Fail(err)
 		return applied{err: err}
 	}
+	r.publish() // before the replies: whoever has one finds what it did in INFO
 	r.node.outbox.deliver(r.replies)
 	r.replies = r.replies[:0]
 	r.batch = nil
 	r.logged.Add(int64(len(l.Data)) + perEntryOnDisk)
 	r.entries.Add(1)
-	r.publish()
 	return applied{term: l.Term, clock: r.machine.Clock(), err: err}
 }
 
