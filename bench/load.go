@@ -19,8 +19,8 @@ const (
 	loadBatch = 250
 )
 
-// lockName is the key of lock i: scattered over the key space, as real names are. It is a permutation of
-// the numbers below 2^64, so no two are the same.
+// lockName is the key of lock i: scattered over the key space, as real names are. Of a million names no two
+// are the same but by a chance of one in 200,000; load would notice.
 func lockName(i int) string {
 	n := uint64(i)
 	n = (n ^ n>>30) * 0xbf58476d1ce4e5b9
