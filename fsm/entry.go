@@ -26,25 +26,6 @@ import (
 // EntryVersion is the version of the entry format that this program writes.
 const EntryVersion = 1
 
-// Kind says what a logged command is.
-type Kind byte
-
-// The kinds of logged command. Their values are part of the log's format.
-const (
-	KindCommand  Kind = iota // the words of a command in the command table
-	KindRegister             // the first command of an origin
-	KindClose                // a connection has ended
-	KindUnblock              // end the waiting of a connection; one word: TIMEOUT or ERROR
-)
-
-// Command is one command of an entry.
-type Command struct {
-	Kind  Kind
-	DB    uint8
-	Conn  uint64
-	Words [][]byte
-}
-
 // Run is consecutive commands of one origin. The first has the number First.
 type Run struct {
 	Origin   Origin
@@ -119,33 +100,12 @@ func (e *Entry) Append(b []byte) []byte {
 		b = binary.AppendUvarint(b, r.First)
 		b = binary.AppendUvarint(b, uint64(len(r.Commands)))
 		for j := range r.Commands {
-			b = r.Commands[j].append(b)
+			b = r.Commands[j].Append(b)
 		}
 	}
 	sum := crc32.Checksum(b[start+headerBytes:], castagnoli())
 	binary.LittleEndian.PutUint32(b[start+1:], sum)
 	return b
-}
-
-func (c *Command) append(b []byte) []byte {
-	b = append(b, byte(c.Kind))
-	b = binary.AppendUvarint(b, c.Conn)
-	b = append(b, c.DB)
-	b = binary.AppendUvarint(b, uint64(len(c.Words)))
-	for _, w := range c.Words {
-		b = binary.AppendUvarint(b, uint64(len(w)))
-		b = append(b, w...)
-	}
-	return b
-}
-
-// Size returns about how many bytes the command takes in an entry, never less.
-func (c *Command) Size() int {
-	n := 16
-	for _, w := range c.Words {
-		n += len(w) + 5
-	}
-	return n
 }
 
 func appendString(b []byte, s string) []byte {
@@ -247,11 +207,7 @@ func (b *entryBuffer) run(r *reader) Run {
 }
 
 func (b *entryBuffer) command(r *reader) Command {
-	c := Command{Kind: Kind(r.byte()), Conn: r.uint(), DB: r.byte()}
-	if c.Kind > KindUnblock || c.DB >= Databases {
-		r.fail(errKind)
-	}
-	n := r.count(1)
+	c, n := r.commandHead()
 	from := len(b.words)
 	for ; n > 0 && r.err == nil; n-- {
 		b.words = append(b.words, r.bytes())

@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"math/rand"
+	"reflect"
 	"runtime"
 	"testing"
 )
@@ -86,6 +87,28 @@ func FuzzApply(f *testing.F) {
 				t.Fatal(err)
 			}
 			before = m.Hash()
+		}
+	})
+}
+
+func FuzzDecodeCommand(f *testing.F) {
+	w := newWorld(3)
+	for range 30 {
+		c := w.command()
+		f.Add(c.Append(nil))
+	}
+	f.Add([]byte{0, 1, 0, 0xff, 0xff, 0xff, 0xff, 0x7f})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, rest, err := DecodeCommand(data)
+		if err != nil {
+			return
+		}
+		again, left, err := DecodeCommand(append(c.Append(nil), rest...))
+		if err != nil || !bytes.Equal(left, rest) || !reflect.DeepEqual(c, again) {
+			t.Fatalf("%+v, then %+v, %v", c, again, err)
+		}
+		if n := len(c.Append(nil)); n > c.Size() {
+			t.Fatalf("takes %d bytes, Size says %d", n, c.Size())
 		}
 	})
 }

@@ -324,7 +324,7 @@ func TestCommandSize(t *testing.T) {
 		{}, on(math.MaxUint64, ""), on(1, strings.Repeat("x", 1<<20), "y"),
 		on(1, slices.Repeat([]string{"z"}, 300)...),
 	} {
-		if real := len(c.append(nil)); real > c.Size() {
+		if real := len(c.Append(nil)); real > c.Size() {
 			t.Errorf("%d words take %d bytes, Size says %d", len(c.Words), real, c.Size())
 		}
 	}
@@ -356,5 +356,39 @@ func TestEntryRoundTrip(t *testing.T) {
 	got, err := new(entryBuffer).decode(e.Append(nil))
 	if err != nil || !reflect.DeepEqual(*got, e) {
 		t.Fatalf("got %+v, %v", got, err)
+	}
+}
+
+// A command that was appended is read back with what follows it; its words point into the bytes.
+func TestCommandRoundTrip(t *testing.T) {
+	want := []Command{
+		{Words: [][]byte{}}, on(math.MaxUint64, "", "a\x00b"), on(1, slices.Repeat([]string{"z"}, 3000)...),
+		{Kind: KindClose, DB: 15, Conn: 3, Words: words("UNREAD")},
+	}
+	var b []byte
+	for i := range want {
+		b = want[i].Append(b)
+	}
+	rest := b
+	for i := range want {
+		c, left, err := DecodeCommand(rest)
+		if err != nil || !reflect.DeepEqual(c, want[i]) {
+			t.Fatalf("command %d: %v, %v", i, c, err)
+		}
+		rest = left
+	}
+	if len(rest) > 0 {
+		t.Errorf("%d bytes are left over", len(rest))
+	}
+	one := want[1].Append(nil)
+	for n := range one {
+		if _, rest, err := DecodeCommand(one[:n]); err == nil || rest != nil {
+			t.Errorf("read from %d of %d bytes", n, len(one))
+		}
+	}
+	for _, bad := range []Command{{Kind: 99}, {DB: Databases}} {
+		if _, _, err := DecodeCommand(bad.Append(nil)); err == nil {
+			t.Errorf("%+v was read", bad)
+		}
 	}
 }
