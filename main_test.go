@@ -30,6 +30,8 @@ var mayImport = map[string][]string{
 	"session":         {"commands", "fsm", "resp"},
 	"cluster":         {"fsm", "resp"},
 	"cluster/storage": {},
+	"cluster/memnet":  {"cluster"},
+	"cluster/peer":    {"cluster"},
 	"compat_test":     {"client"},
 	"bench":           {"*"},
 }
