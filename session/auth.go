@@ -133,17 +133,14 @@ func (h *Hub) helloOptions(c *commands.Conn, a commands.Args) resp.Value {
 }
 
 func (h *Hub) helloReply(c *commands.Conn) resp.Value {
-	role := "replica"
-	if h.Node.Status().Role == "leader" {
-		role = "master"
-	}
+	g := h.group()
 	return resp.Map(
 		resp.Bulk("server"), resp.Bulk("redis"),
 		resp.Bulk("version"), resp.Bulk(reported),
 		resp.Bulk("proto"), resp.Int(int64(c.Proto)),
 		resp.Bulk("id"), resp.Int(int64(c.ID)),
 		resp.Bulk("mode"), resp.Bulk("standalone"),
-		resp.Bulk("role"), resp.Bulk(role),
+		resp.Bulk("role"), resp.Bulk(g.role("replica")),
 		resp.Bulk("modules"), resp.Array(),
 	)
 }

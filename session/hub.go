@@ -97,7 +97,8 @@ type Wires struct {
 	Table    *commands.Table
 	Settings Settings
 	Server   *resp.Server
-	Stop     func() // ends the process in an orderly way (SHUTDOWN)
+	Topology Topology // nil: this node is alone
+	Stop     func()   // ends the process in an orderly way (SHUTDOWN)
 }
 
 // Hub implements resp.Handler.

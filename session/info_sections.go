@@ -153,24 +153,20 @@ func (h *Hub) infoStats(p *infoPage) {
 	}
 }
 
-// infoReplication says slave where this node does not lead, the word that tools compare. A node alone has no
-// replicas, and WAIT replies as many.
+// infoReplication says slave where this node does not lead, the word that tools compare. Offsets are indexes
+// of the Raft log. What connected_slaves counts, WAIT replies too.
 func (h *Hub) infoReplication(p *infoPage) {
-	if p.node.Role == "leader" {
-		p.line("role", "master")
-	} else {
-		p.line("role", "slave")
-		p.line("master_host", p.node.Leader)
-		p.line("master_port", 0)
-		up := "up"
-		if p.node.Leader == "" {
-			up = "down"
-		}
-		p.line("master_link_status", up)
-		p.line("slave_repl_offset", p.node.CommitIndex)
-		p.line("slave_read_only", 0)
+	g := h.group()
+	p.line("role", g.role("slave"))
+	if !g.leads() {
+		infoLeader(p, &g.leader)
 	}
-	p.line("connected_slaves", 0)
+	replicas := g.replicas(p.node.CommitIndex)
+	p.line("connected_slaves", len(replicas))
+	for i, r := range replicas {
+		p.line(fmt.Sprintf("slave%d", i), fmt.Sprintf("ip=%s,port=%d,state=online,offset=%d,lag=%d",
+			r.Host, r.Port, r.Index, seconds(r.SinceHeard)))
+	}
 	p.line("master_failover_state", "no-failover")
 	p.line("master_replid", identifier("replication", p.node.DiskID))
 	p.line("master_replid2", strings.Repeat("0", 40))
@@ -180,6 +176,25 @@ func (h *Hub) infoReplication(p *infoPage) {
 	p.line("repl_backlog_size", 0)
 	p.line("repl_backlog_first_byte_offset", 0)
 	p.line("repl_backlog_histlen", 0)
+}
+
+// infoLeader is what a follower says of its leader, whose port is that for clients. It is not read-only: any
+// node takes any command.
+func infoLeader(p *infoPage, leader *Peer) {
+	up, heard := "up", seconds(leader.SinceHeard)
+	if leader.ID == "" {
+		up, heard = "down", -1
+	}
+	p.line("master_host", leader.Host)
+	p.line("master_port", leader.Port)
+	p.line("master_link_status", up)
+	p.line("master_last_io_seconds_ago", heard)
+	p.line("master_sync_in_progress", 0)
+	p.line("slave_read_repl_offset", p.node.CommitIndex)
+	p.line("slave_repl_offset", p.node.Index)
+	p.line("slave_priority", 100)
+	p.line("slave_read_only", 0)
+	p.line("replica_announced", 1)
 }
 
 func infoCPU(p *infoPage) {

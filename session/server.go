@@ -6,6 +6,7 @@ package session
 import (
 	"runtime/debug"
 	"slices"
+	"strconv"
 
 	"github.com/divtxt/lockd/commands"
 	"github.com/divtxt/lockd/resp"
@@ -27,13 +28,13 @@ func (h *Hub) roleCommands() []commands.Command {
 		},
 		{
 			Name: "wait", Arity: 3, Flags: commands.NoScript, Group: "generic", Since: "3.0.0",
-			Syntax: "numreplicas timeout", Complexity: "O(1)", Categories: connection, Local: wait,
+			Syntax: "numreplicas timeout", Complexity: "O(1)", Categories: connection, Local: h.wait,
 			Tips:    []string{"request_policy:all_shards", "response_policy:agg_min"},
 			Summary: "Reply at once how many replicas have this connection's writes: what was answered is committed.",
 		},
 		{
 			Name: "waitaof", Arity: 4, Flags: commands.NoScript, Group: "generic", Since: "7.2.0",
-			Syntax: "numlocal numreplicas timeout", Complexity: "O(1)", Categories: connection, Local: waitAOF,
+			Syntax: "numlocal numreplicas timeout", Complexity: "O(1)", Categories: connection, Local: h.waitAOF,
 			Tips:    []string{"request_policy:all_shards", "response_policy:agg_min"},
 			Summary: "Reply at once where this connection's writes are on disk: here, and on how many replicas.",
 		},
@@ -55,32 +56,51 @@ func (h *Hub) roleCommands() []commands.Command {
 
 // role tells the truth of the moment: clients with a list of nodes look for the one that says master.
 func (h *Hub) role(*commands.Conn, commands.Args) resp.Value {
-	s := h.Node.Status()
-	if s.Role == "leader" {
-		return resp.Array(resp.Bulk("master"), resp.Int(int64(s.CommitIndex)), resp.Array())
+	index, g := h.Node.Status().CommitIndex, h.group()
+	if g.leads() {
+		var list []resp.Value
+		for _, p := range g.replicas(index) {
+			list = append(list, resp.Array(resp.Bulk(p.Host), resp.Bulk(strconv.Itoa(p.Port)),
+				resp.Bulk(strconv.FormatUint(p.Index, 10))))
+		}
+		return resp.Array(resp.Bulk("master"), resp.Int(int64(index)), resp.Array(list...))
 	}
 	link := "connected"
-	if s.Leader == "" {
+	if g.leader.ID == "" {
 		link = "connect"
 	}
-	return resp.Array(resp.Bulk("slave"), resp.Bulk(s.Leader), resp.Int(0), resp.Bulk(link),
-		resp.Int(int64(s.CommitIndex)))
+	return resp.Array(resp.Bulk("slave"), resp.Bulk(g.leader.Host), resp.Int(int64(g.leader.Port)),
+		resp.Bulk(link), resp.Int(int64(index)))
 }
 
-// wait need not wait: the writes before it on its connection were answered, so a majority has them on disk.
-// This node has no replicas yet, and says so here as in INFO.
-func wait(_ *commands.Conn, a commands.Args) resp.Value {
+// wait need not wait: the writes before it on its connection were answered, so a majority has them on disk,
+// and no failover loses them. That is what its callers want to know; how many they must be told is another
+// matter. Redisson compares the reply with the connected_slaves of INFO, and asks INFO again each time they
+// differ. So the leader counts the same nodes in both: voters that are up and in step, of which a majority
+// has everything and the rest is being sent it. A follower cannot know that much, and replies the number
+// that is sure.
+func (h *Hub) wait(_ *commands.Conn, a commands.Args) resp.Value {
 	if _, ok := a.Int(1); !ok {
 		return errNotInt()
 	}
 	if problem := timeoutProblem(a, 2); problem.IsError() {
 		return problem
 	}
-	return resp.Int(0)
+	return h.replicated()
 }
 
-// waitAOF need not wait either. The log is the append-only file, and it is always synced.
-func waitAOF(_ *commands.Conn, a commands.Args) resp.Value {
+// replicated is how many replicas have what was answered before.
+func (h *Hub) replicated() resp.Value {
+	g := h.group()
+	if !g.leads() {
+		return resp.Int(int64(g.holders()))
+	}
+	return resp.Int(int64(len(g.replicas(h.Node.Status().CommitIndex))))
+}
+
+// waitAOF need not wait either. The log is the append-only file, and it is always synced. The server that a
+// client means by "local" is the leader, through whichever node it asks.
+func (h *Hub) waitAOF(_ *commands.Conn, a commands.Args) resp.Value {
 	if n, ok := a.Int(1); !ok || n < 0 || n > 1 {
 		return resp.Error("ERR value is out of range, must be between 0 and 1")
 	}
@@ -90,7 +110,7 @@ func waitAOF(_ *commands.Conn, a commands.Args) resp.Value {
 	if problem := timeoutProblem(a, 3); problem.IsError() {
 		return problem
 	}
-	return resp.Array(resp.Int(1), resp.Int(0))
+	return resp.Array(resp.Int(1), h.replicated())
 }
 
 func readOnly(c *commands.Conn, _ commands.Args) resp.Value {
