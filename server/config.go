@@ -16,6 +16,7 @@ import (
 // It is a value: Settings hands out copies, and nobody changes one that another can see.
 type Config struct {
 	Network  Network
+	Cluster  Cluster
 	Storage  Storage
 	Security Security
 	TLS      TLS
@@ -29,11 +30,24 @@ type Config struct {
 type Network struct {
 	Bind           []string // addresses; "*" is all of them, a leading "-": skip it if this machine lacks it
 	Port           int      // plain Redis protocol; 0 is a free one, or none if there is a TLS port
-	ClusterPort    int      // Raft and forwarded commands; 0 is Port + 10000
+	ClusterPort    int      // Raft and forwarded commands; 0 is the one of PeerPort
 	UnixSocket     string   // path, "" for none
 	UnixSocketPerm uint32   // permissions of it, 0 leaves them to the umask
 	ProtectedMode  bool     // without a password, answer only peers on this machine
 	DefaultDB      int      // the database that a connection starts in
+}
+
+// Cluster says who the other nodes are, and how they are talked to. What comes of it is in clusterplan.go.
+type Cluster struct {
+	Members    Members  // who forms the cluster at the first start
+	Expect     int      // how many of them Members.Name must resolve to; 0 without a name
+	Join       []string // members to ask to be taken in, or the word wait
+	Advertise  string   // host:port at which others reach the cluster port; "" is found out
+	Bind       []string // where the cluster port listens; none is Network.Bind
+	CertFile   string   // TLS between the nodes: all three files or none
+	KeyFile    string
+	CACertFile string
+	Insecure   bool // without TLS, beyond loopback
 }
 
 // Storage says where and how the state is kept.
@@ -43,6 +57,7 @@ type Storage struct {
 	LogStore         string // LogStoreWAL, LogStoreBolt or LogStoreMemory
 	SnapshotLogBytes int64  // log written since the last snapshot that makes the next one due
 	MinFreeDisk      int64  // below this many free bytes writes are refused
+	TokenFloor       int64  // no fencing token up to this is given after a restore
 }
 
 // The log stores that a node can keep its Raft log in.
@@ -110,7 +125,8 @@ type Queues struct {
 type Timing struct {
 	CommandTimeout   time.Duration // after it a command that was sent is answered -UNKNOWN
 	ClockDriftPPM    int           // how wrong an oscillator may be
-	Heartbeat        time.Duration // an entry unanswered for so long stops the cluster clock
+	Heartbeat        time.Duration // Raft's; an entry unanswered for so long stops the cluster clock
+	NodeTimeout      time.Duration // a node unheard of for so long loses its waiters
 	SlowlogThan      int64         // microseconds, -1 is off, 0 is everything
 	SlowlogMaxLen    int
 	LatencyThreshold int64 // milliseconds, 0 is off
@@ -141,12 +157,14 @@ func (c *Config) PlainPort() (port int, on bool) {
 	return c.Network.Port, c.Network.Port != 0 || c.TLS.Port == 0
 }
 
-// PeerPort returns the cluster port that belongs to the data port that was opened in fact. It is 0, any
-// free one, if the data port was any free one too.
+// PeerPort returns the cluster port: the one that is said, else the one at which the list of members has this
+// node, else the one that belongs to the data port. It is 0, any free one, if the data port is that too.
 func (c *Config) PeerPort() int {
 	switch {
 	case c.Network.ClusterPort != 0:
 		return c.Network.ClusterPort
+	case c.listedPort() != 0:
+		return c.listedPort()
 	case c.Network.Port != 0:
 		return c.Network.Port + clusterPortOffset
 	case c.TLS.Port != 0:
@@ -179,6 +197,9 @@ func (c Config) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 func (c *Config) clone() *Config {
 	d := *c
 	d.Network.Bind = slices.Clone(c.Network.Bind)
+	d.Cluster.Members.List = slices.Clone(c.Cluster.Members.List)
+	d.Cluster.Join = slices.Clone(c.Cluster.Join)
+	d.Cluster.Bind = slices.Clone(c.Cluster.Bind)
 	d.TLS.Protocols = slices.Clone(c.TLS.Protocols)
 	d.TLS.Ciphers = slices.Clone(c.TLS.Ciphers)
 	return &d

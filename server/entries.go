@@ -16,12 +16,15 @@ const (
 	gib       = 1 << 30
 	day       = 24 * time.Hour
 	databases = 16
+	maxToken  = 1<<53 - 1 // the last number that JSON and Lua hold exactly
 )
 
 // allGroups returns the whole table.
 func allGroups() []group {
 	return []group{
 		{"Network", networkSettings()},
+		{"Cluster", clusterSettings()},
+		{"Peer TLS", peerTLSSettings()},
 		{"Storage", storageSettings()},
 		{"Security", securitySettings()},
 		{"TLS", tlsSettings()},
@@ -41,9 +44,6 @@ func networkSettings() []*setting {
 			help: "Port of the Redis protocol; 0 picks a free one (and a free cluster port), or none beside " +
 				"tls-port.",
 			field: func(c *Config) value { return portValue{intValue[int]{&c.Network.Port, 0, maxPort}} }},
-		{name: "cluster-port", def: "0",
-			help:  "Port kept for the other nodes of a cluster, which come with a later version; 0 is port + 10000.",
-			field: func(c *Config) value { return portValue{intValue[int]{&c.Network.ClusterPort, 0, maxPort}} }},
 		{name: "unix-socket", redis: "unixsocket",
 			help:  "Path of a Unix socket to listen on too.",
 			field: func(c *Config) value { return textValue{&c.Network.UnixSocket} }},
@@ -59,13 +59,60 @@ func networkSettings() []*setting {
 	}
 }
 
+func clusterSettings() []*setting {
+	return []*setting{
+		{name: "cluster",
+			help: "Who forms the cluster at the first start, the same on each node: n1=host1:16380,n2=host2:16380,… " +
+				`or a JSON file {"n1": "host1:16380", …}, or with expect a host:port that resolves to all nodes.`,
+			field: func(c *Config) value { return membersValue{&c.Cluster.Members} }},
+		{name: "expect", def: "0",
+			help:  "How many nodes form the cluster at the first start; for a cluster that is a name.",
+			field: func(c *Config) value { return intValue[int]{&c.Cluster.Expect, 0, maxMembers} }},
+		{name: "join",
+			help: "Members of a cluster, host:port each, that an empty node asks to be taken in; or the word wait, " +
+				"to be added by RAFT.ADD.",
+			field: func(c *Config) value { return joinValue{listValue{&c.Cluster.Join}} }},
+		{name: "cluster-port", def: "0",
+			help: "Port at which the nodes of a cluster talk with each other; 0 is this node's in the list of " +
+				"cluster, or else port + 10000.",
+			field: func(c *Config) value { return portValue{intValue[int]{&c.Network.ClusterPort, 0, maxPort}} }},
+		{name: "cluster-bind",
+			help: "Addresses at which the cluster port listens; by default those of bind. A node without a cluster " +
+				"listens on loopback only, unless it has peer TLS or peer-insecure.",
+			field: func(c *Config) value { return listValue{&c.Cluster.Bind} }},
+		{name: "advertise",
+			help: "host:port at which the other nodes reach the cluster port; by default what cluster lists for " +
+				"this node, else this machine's name or address.",
+			field: func(c *Config) value { return addressValue{&c.Cluster.Advertise} }},
+	}
+}
+
+func peerTLSSettings() []*setting {
+	return []*setting{
+		{name: "peer-tls-cert-file",
+			help:  "Certificate that this node shows to the other nodes, PEM; read again when it changes.",
+			field: func(c *Config) value { return textValue{&c.Cluster.CertFile} }},
+		{name: "peer-tls-key-file",
+			help:  "Private key of it, PEM.",
+			field: func(c *Config) value { return textValue{&c.Cluster.KeyFile} }},
+		{name: "peer-tls-ca-cert-file",
+			help:  "Certificates of the authorities that the other nodes' certificates must come from, PEM.",
+			field: func(c *Config) value { return textValue{&c.Cluster.CACertFile} }},
+		{name: "peer-insecure", def: "no",
+			help: "Let the cluster port listen beyond loopback without TLS: whoever reaches it can then read and " +
+				"change everything, so only in a network that nobody else can enter.",
+			field: func(c *Config) value { return boolValue{&c.Cluster.Insecure} }},
+	}
+}
+
 func storageSettings() []*setting {
 	return []*setting{
 		{name: "dir", def: "./lockd-data",
 			help:  "Data folder; made if it is missing.",
 			field: func(c *Config) value { return textValue{&c.Storage.Dir} }},
-		{name: "node-id",
-			help:  "Name of this node; by default one that is made and kept in the data folder at the first start.",
+		{name: "node-id", also: "id",
+			help: "Name of this node, one of those that cluster lists; without a list it is by default one that is " +
+				"made and kept in the data folder at the first start.",
 			field: func(c *Config) value { return nodeIDValue{&c.Storage.NodeID} }},
 		{name: "log-store", def: LogStoreWAL,
 			help: "Where the Raft log is kept; memory forgets everything when the node stops.",
@@ -78,6 +125,9 @@ func storageSettings() []*setting {
 		{name: "min-free-disk", def: "64mb", live: true,
 			help:  "Free space on the data folder's disk below which writes are refused.",
 			field: func(c *Config) value { return sizeValue{&c.Storage.MinFreeDisk, 0, unlimited} }},
+		{name: "token-floor", def: "0",
+			help:  "Fencing tokens given after a restore are above this, beside all that the backup knows of.",
+			field: func(c *Config) value { return intValue[int64]{&c.Storage.TokenFloor, 0, maxToken} }},
 	}
 }
 
@@ -213,10 +263,18 @@ func timingSettings() []*setting {
 			help:  "How wrong a machine's oscillator may be, in millionths; locks are kept longer by as much.",
 			field: func(c *Config) value { return intValue[int]{&c.Timing.ClockDriftPPM, 0, 100000} }},
 		{name: "heartbeat", def: "250ms",
-			help: "Age of an unanswered log entry at which time stops for all locks, until the disk answers.",
+			help: "Raft's heartbeat and election timeout: a leader unheard of for so long is replaced. Also the age " +
+				"of an unanswered log entry at which time stops for all locks, until the disk answers.",
 			field: func(c *Config) value {
 				at := &c.Timing.Heartbeat
-				return timeValue{at: at, unit: time.Millisecond, low: 50 * time.Millisecond, top: time.Minute}
+				return timeValue{at: at, unit: time.Millisecond, low: 50 * time.Millisecond, top: 10 * time.Second}
+			}},
+		{name: "node-timeout", def: "15s",
+			help: "How long a node may be unheard of before its waiting clients lose their places and what is bound " +
+				"to their connections is freed.",
+			field: func(c *Config) value {
+				at := &c.Timing.NodeTimeout
+				return timeValue{at: at, unit: time.Second, low: time.Second, top: time.Hour}
 			}},
 		{name: "slowlog-log-slower-than", def: "10000", live: true,
 			help:  "Microseconds from which a command is noted in SLOWLOG; -1 notes none, 0 all.",

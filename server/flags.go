@@ -58,8 +58,8 @@ func newFlags(t *table) *flags {
 			words := &flagWords{setting: s, table: t}
 			f.all = append(f.all, words)
 			set.Var(words, s.name, s.help)
-			if s.redis != "" {
-				f.names[s.redis] = s.name
+			for _, other := range s.otherNames() {
+				f.names[other] = s.name
 			}
 		}
 		f.groups = append(f.groups, flagGroup{g.title, set})

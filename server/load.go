@@ -37,6 +37,7 @@ func Load(src Source) (settings *Settings, warnings []string, err error) {
 			l.errs = append(l.errs, err)
 		}
 	}
+	l.errs = append(l.errs, l.config.Cluster.checkFiles()...)
 	if len(l.errs) > 0 {
 		return nil, l.warnings, WithExit(ExitUsage, errors.Join(l.errs...))
 	}
@@ -193,7 +194,7 @@ func check(c *Config) []error {
 		c.Limits.MaxCommandBytes)
 	refuse(c.Queues.MaxWaitersPerKey > c.Queues.MaxWaiters,
 		"max-waiters-per-key: is more than max-waiters (%d)", c.Queues.MaxWaiters)
-	return errs
+	return append(errs, checkCluster(c)...)
 }
 
 // maxUnixPath is what fits into the shortest sockaddr_un of the systems that we run on (macOS).

@@ -46,6 +46,9 @@ func writeRow(w io.Writer, s *setting) {
 	if s.redis != "" {
 		name += " (redis.conf: `" + s.redis + "`)"
 	}
+	if s.also != "" {
+		name += " (also `" + s.also + "`)"
+	}
 	def, live := "", ""
 	if s.def != "" {
 		def = "`" + s.def + "`"

@@ -17,7 +17,7 @@ func TestTable(t *testing.T) {
 	table, foreign := newTable(), newForeign()
 	seen := map[string]string{}
 	for _, s := range table.all() {
-		for _, name := range []string{s.name, s.redis} {
+		for _, name := range []string{s.name, s.redis, s.also} {
 			if name == "" {
 				continue
 			}

@@ -17,6 +17,7 @@ import (
 type setting struct {
 	name  string              // as a flag, in the file and for CONFIG
 	redis string              // its name in redis.conf where that is another; taken everywhere too
+	also  string              // another name, that is none of redis.conf; taken everywhere too
 	def   string              // the default, as somebody would write it
 	live  bool                // CONFIG SET may change it while the node runs
 	help  string              // one sentence
@@ -50,19 +51,29 @@ type group struct {
 // table is all settings, in order and by name.
 type table struct {
 	groups []group
-	names  map[string]*setting // lower case; also the names of redis.conf
+	names  map[string]*setting // lower case; also their other names
 }
 
 // newTable builds the table.
 func newTable() *table {
 	t := &table{groups: allGroups(), names: map[string]*setting{}}
 	for _, s := range t.all() {
-		t.names[s.name] = s
-		if s.redis != "" {
-			t.names[s.redis] = s
+		for _, name := range append(s.otherNames(), s.name) {
+			t.names[name] = s
 		}
 	}
 	return t
+}
+
+// otherNames are the names that s has beside its own.
+func (s *setting) otherNames() []string {
+	var names []string
+	for _, name := range []string{s.redis, s.also} {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // all returns the settings in the order of help.
@@ -81,7 +92,7 @@ func (t *table) byName() []*setting {
 	return all
 }
 
-// find returns the setting of that name, either of its names, in any case; nil if there is none.
+// find returns the setting of that name, any of its names, in any case; nil if there is none.
 func (t *table) find(name string) *setting { return t.names[strings.ToLower(name)] }
 
 // defaults returns a Config in which every setting has its default. A default that its own rules refuse
