@@ -95,12 +95,16 @@ type Table struct {
 // New returns the table of the commands that are built in and of those in more, as a package that owns
 // what its commands need (connections, a script engine) brings them.
 func New(more ...[]Command) *Table {
-	t := &Table{byName: map[string]*Command{}, subs: map[string]*Command{}}
-	families := append([][]Command{
+	return Only(append([][]Command{
 		stringCommands(), keyCommands(), lockCommands(), databaseCommands(), serverCommands(),
-		connectionCommands(), t.commandCommands(),
-	}, more...)
-	for _, family := range families {
+		connectionCommands(),
+	}, more...)...)
+}
+
+// Only returns the table of nothing but these families, and of COMMAND, which describes them.
+func Only(families ...[]Command) *Table {
+	t := &Table{byName: map[string]*Command{}, subs: map[string]*Command{}}
+	for _, family := range append(families, t.commandCommands()) {
 		for i := range family {
 			t.add(&family[i])
 		}

@@ -11,6 +11,7 @@ type Conn struct {
 	Name      string // CLIENT SETNAME; only shown, two clients may share one
 	LibName   string // CLIENT SETINFO
 	LibVer    string
+	Mode      string // of its port, as HELLO and INFO tell it: standalone, cluster or sentinel
 	DB        int
 	Proto     int    // RESP version, 2 or 3
 	User      string // "" before AUTH, where a password is needed

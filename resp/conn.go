@@ -33,11 +33,12 @@ type Conn struct {
 	// Context is the handler's own; this package does not look at it.
 	Context any
 
-	srv    *Server
-	sock   socket
-	remote string
-	in     intake
-	out    output
+	srv     *Server
+	handler Handler
+	sock    socket
+	remote  string
+	in      intake
+	out     output
 
 	proto     atomic.Int32
 	trusted   atomic.Bool
@@ -60,8 +61,8 @@ type traffic struct {
 	received, query, queryCap atomic.Uint64
 }
 
-func newConn(s *Server, sock socket) *Conn {
-	c := &Conn{srv: s, sock: sock, remote: addrText(sock.RemoteAddr(), sock.LocalAddr())}
+func newConn(s *Server, h Handler, sock socket) *Conn {
+	c := &Conn{srv: s, handler: h, sock: sock, remote: addrText(sock.RemoteAddr(), sock.LocalAddr())}
 	c.in.parse.limits = &s.limits
 	c.proto.Store(2)
 	return c
@@ -132,7 +133,7 @@ func addrText(a, instead net.Addr) string {
 func (c *Conn) open() {
 	c.in.opened = time.Now()
 	defer c.rescue("open")
-	c.srv.handler.Open(c)
+	c.handler.Open(c)
 	_ = c.Flush()
 }
 
@@ -140,7 +141,7 @@ func (c *Conn) open() {
 func (c *Conn) serve() {
 	defer c.rescue("serve")
 	if ws := c.in.ws; ws != nil && len(ws.cmds) > 0 {
-		c.srv.handler.Serve(c, ws.cmds)
+		c.handler.Serve(c, ws.cmds)
 	}
 	if c.out.pending.Load() {
 		_ = c.Flush()
@@ -152,7 +153,7 @@ func (c *Conn) close() {
 	defer c.srv.forget()
 	defer c.rescue("closed")
 	if !c.in.opened.IsZero() {
-		c.srv.handler.Closed(c)
+		c.handler.Closed(c)
 	}
 }
 

@@ -66,7 +66,7 @@ func feed(t testing.TB, limits Limits, trusted bool, left []string) (*scripted, 
 // run does what redcon would.
 func run(t testing.TB, h Handler, limits Limits, sock *chunks) {
 	s := NewServer(h, limits, nil)
-	g := &guard{Conn: sock, c: newConn(s, socket{Conn: sock, raw: sock})}
+	g := &guard{Conn: sock, c: newConn(s, s.handler, socket{Conn: sock, raw: sock})}
 	s.counts.active.Add(1)
 	if n, err := g.Read(make([]byte, 4096)); n != 0 || err == nil {
 		t.Fatalf("redcon got %d bytes, %v", n, err)

@@ -24,8 +24,9 @@ const (
 // listener is what redcon accepts from.
 type listener struct {
 	net.Listener
-	s      *Server
-	silent bool // a refusal before the TLS handshake cannot be read
+	s       *Server
+	handler Handler
+	silent  bool // a refusal before the TLS handshake cannot be read
 }
 
 // Accept returns the next connection that is let in.
@@ -36,7 +37,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if !l.s.refuses(raw, raw) {
-			return &guard{Conn: raw, c: newConn(l.s, socket{Conn: raw, raw: raw})}, nil
+			return &guard{Conn: raw, c: newConn(l.s, l.handler, socket{Conn: raw, raw: raw})}, nil
 		}
 	}
 }
@@ -158,7 +159,7 @@ func (l *tlsListener) handshake(raw net.Conn) {
 	if l.s.refuses(conn, raw) {
 		return
 	}
-	g := &guard{Conn: conn, c: newConn(l.s, socket{Conn: conn, raw: raw, tls: conn})}
+	g := &guard{Conn: conn, c: newConn(l.s, l.handler, socket{Conn: conn, raw: raw, tls: conn})}
 	select {
 	case l.ready <- g:
 	case <-l.done:

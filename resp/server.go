@@ -64,14 +64,22 @@ func (s *Server) SetIdleTimeout(d time.Duration) { s.idle.Store(int64(d)) }
 func (s *Server) SetRefuse(f func(remote net.Addr) (Value, bool)) { s.refusing.Store(&f) }
 
 // Serve accepts connections until Close, or until ln is closed. It may run for several listeners at once.
-func (s *Server) Serve(ln net.Listener) error {
-	return s.serve(ln, &listener{Listener: ln, s: s})
-}
+func (s *Server) Serve(ln net.Listener) error { return s.ServeAs(ln, nil, s.handler) }
 
 // ServeTLS is Serve with TLS. Handshakes have a deadline and do not hold up each other.
 func (s *Server) ServeTLS(ln net.Listener, cfg *tls.Config) error {
-	l := &tlsListener{listener: listener{Listener: ln, s: s, silent: true}, config: cfg,
-		ready: make(chan net.Conn), done: make(chan struct{})}
+	return s.ServeAs(ln, cfg, s.handler)
+}
+
+// ServeAs is Serve for a listener with a handler of its own, and with TLS unless cfg is nil: a port that shows
+// the same server in another way shares its limits and counters.
+func (s *Server) ServeAs(ln net.Listener, cfg *tls.Config, h Handler) error {
+	plain := listener{Listener: ln, s: s, handler: h}
+	if cfg == nil {
+		return s.serve(ln, &plain)
+	}
+	plain.silent = true
+	l := &tlsListener{listener: plain, config: cfg, ready: make(chan net.Conn), done: make(chan struct{})}
 	go l.run()
 	return s.serve(ln, l)
 }

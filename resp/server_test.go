@@ -185,3 +185,27 @@ func TestServeAnswersInOrder(t *testing.T) {
 	send(t, conn, "quit\r\nping\r\n")
 	expect(t, conn, "+OK\r\n")
 }
+
+// TestServeAs: listeners of one server may have handlers of their own, and share its limits.
+func TestServeAs(t *testing.T) {
+	other := &scripted{serve: func(c *Conn, pipeline []Command) {
+		for range pipeline {
+			c.Reply(Simple("OTHER"))
+		}
+	}}
+	s, addr := start(t, &scripted{}, func(l *Limits) { l.MaxClients = 1 })
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = s.ServeAs(ln, nil, other) }()
+	a := dial(t, ln.Addr().String())
+	send(t, a, "PING\r\n")
+	expect(t, a, "+OTHER\r\n")
+	expect(t, dial(t, addr), "-ERR max number of clients reached\r\n")
+	a.Close()
+	eventually(t, "the place is free", func() bool { return s.Stats().Connected == 0 })
+	b := dial(t, addr)
+	send(t, b, "PING\r\n")
+	expect(t, b, "*1\r\n$4\r\nPING\r\n")
+}

@@ -7,7 +7,8 @@ import (
 	"github.com/divtxt/lockd/resp"
 )
 
-const reported = "7.2.4" // the Redis version that clients are told; docs/differences.md says why
+// RedisVersion is what clients are told; docs/differences.md says why.
+const RedisVersion = "7.2.4"
 
 func (h *Hub) authCommands() []commands.Command {
 	flags := commands.NoScript | commands.Loading | commands.Stale | commands.Fast | commands.NoAuth |
@@ -133,16 +134,18 @@ func (h *Hub) helloOptions(c *commands.Conn, a commands.Args) resp.Value {
 }
 
 func (h *Hub) helloReply(c *commands.Conn) resp.Value {
-	g := h.group()
-	return resp.Map(
+	pairs := []resp.Value{
 		resp.Bulk("server"), resp.Bulk("redis"),
-		resp.Bulk("version"), resp.Bulk(reported),
+		resp.Bulk("version"), resp.Bulk(RedisVersion),
 		resp.Bulk("proto"), resp.Int(int64(c.Proto)),
 		resp.Bulk("id"), resp.Int(int64(c.ID)),
-		resp.Bulk("mode"), resp.Bulk("standalone"),
-		resp.Bulk("role"), resp.Bulk(g.role("replica")),
-		resp.Bulk("modules"), resp.Array(),
-	)
+		resp.Bulk("mode"), resp.Bulk(c.Mode),
+	}
+	if c.Mode != ModeSentinel { // which has no role
+		g := h.group()
+		pairs = append(pairs, resp.Bulk("role"), resp.Bulk(g.role("replica")))
+	}
+	return resp.Map(append(pairs, resp.Bulk("modules"), resp.Array())...)
 }
 
 func quit(c *commands.Conn, _ commands.Args) resp.Value {
@@ -152,7 +155,7 @@ func quit(c *commands.Conn, _ commands.Args) resp.Value {
 
 func (h *Hub) reset(c *commands.Conn, _ commands.Args) resp.Value {
 	p := h.policy.Load()
-	c.DB, c.Name, c.Proto, c.ReadOnly, c.User = p.DefaultDB, "", 2, false, ""
+	c.DB, c.Name, c.Proto, c.ReadOnly, c.User = p.firstDB(c.Mode), "", 2, false, ""
 	c.NoEvict, c.NoTouch = false, false
 	if p.Password == nil {
 		c.User = defaultUser

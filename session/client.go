@@ -22,6 +22,15 @@ func (h *Hub) clientCommands() []commands.Command {
 	}}
 }
 
+// ConnectionCommands are those that a connection needs on a port without the data and without a password:
+// who it is and how it wants its replies, and nothing about other connections.
+func (h *Hub) ConnectionCommands() []commands.Command {
+	return append(h.authCommands(), commands.Command{
+		Name: "client", Arity: -2, Group: "connection", Since: "2.4.0", Complexity: "Depends on the subcommand.",
+		Summary: "Look at this connection and change it.", Sub: slices.Concat(h.clientOwn(), clientTracking()),
+	})
+}
+
 // clientOwn are the subcommands about the connection that sends them.
 func (h *Hub) clientOwn() []commands.Command {
 	connection := []string{"connection"}

@@ -19,6 +19,7 @@ type conn struct {
 	slots   []slot        // its replies, in order
 	done    chan struct{} // the node's word that all have replies; see also overdue.go
 	waiting waiting
+	view    View // nil on the data port
 	quiet   replyMode
 	// What the state still knows of the connection: a grant that it waited for and has been told of
 	// (noted), or was not told of (unread).

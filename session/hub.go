@@ -149,15 +149,17 @@ func (h *Hub) Commands() [][]commands.Command {
 	}
 }
 
-// Open is called for each accepted connection.
-func (h *Hub) Open(rc *resp.Conn) {
+// Open is called for each accepted connection of the data port.
+func (h *Hub) Open(rc *resp.Conn) { h.open(rc, standalone, nil) }
+
+func (h *Hub) open(rc *resp.Conn, mode string, view View) {
 	p := h.policy.Load()
 	c := &conn{
 		Conn: commands.Conn{
-			ID: h.nextID.Add(1), DB: p.DefaultDB, Proto: 2, Addr: rc.RemoteAddr(),
+			ID: h.nextID.Add(1), Mode: mode, DB: p.firstDB(mode), Proto: 2, Addr: rc.RemoteAddr(),
 			LocalAddr: rc.LocalAddr(), Created: time.Now(),
 		},
-		wire: rc, done: make(chan struct{}, 2),
+		wire: rc, done: make(chan struct{}, 2), view: view,
 	}
 	if p.Password == nil {
 		c.User = defaultUser

@@ -41,7 +41,7 @@ func (h *Hub) infoSections() []infoSection {
 		{name: "Commandstats", write: h.infoCommandStats, extra: true},
 		{name: "Errorstats", write: h.infoErrorStats},
 		{name: "Latencystats", write: h.infoLatencyStats, extra: true},
-		{name: "Cluster", write: func(p *infoPage) { p.line("cluster_enabled", 0) }},
+		{name: "Cluster", write: infoCluster},
 		{name: "Keyspace", write: infoKeyspace},
 		{name: "Locks", write: infoLocks},
 		{name: "Raft", write: infoRaft},

@@ -16,15 +16,15 @@ import (
 	"github.com/divtxt/lockd/commands"
 )
 
-// infoServer says standalone: clients change their mode at any other word.
+// infoServer says standalone on the data port: clients change their mode at any other word.
 func (h *Hub) infoServer(p *infoPage) {
 	program, _ := os.Executable()
 	uptime := seconds(p.now.Sub(h.started))
-	p.line("redis_version", reported)
+	p.line("redis_version", RedisVersion)
 	p.line("redis_git_sha1", "00000000")
 	p.line("redis_git_dirty", 0)
 	p.line("redis_build_id", identifier("build", h.version)[:16])
-	p.line("redis_mode", "standalone")
+	p.line("redis_mode", p.asking.Mode)
 	p.line("server_name", "lockd")
 	p.line("lockd_version", h.version)
 	p.line("os", operatingSystem())
@@ -195,6 +195,14 @@ func infoLeader(p *infoPage, leader *Peer) {
 	p.line("slave_priority", 100)
 	p.line("slave_read_only", 0)
 	p.line("replica_announced", 1)
+}
+
+func infoCluster(p *infoPage) {
+	enabled := 0
+	if p.asking.Mode == ModeCluster {
+		enabled = 1
+	}
+	p.line("cluster_enabled", enabled)
 }
 
 func infoCPU(p *infoPage) {

@@ -51,6 +51,9 @@ func (h *Hub) one(c *conn, words resp.Command) *commands.Command {
 		c.slots = append(c.slots, slot{call: -1, value: problem})
 		return cmd
 	}
+	if h.instead(c, cmd, words) {
+		return cmd
+	}
 	if cmd.Local != nil {
 		h.local(c, cmd, words)
 		return cmd
