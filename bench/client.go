@@ -27,7 +27,7 @@ type link struct {
 	partial []byte    // of a reply
 }
 
-// client drives links against one server.
+// client drives links against one server, or against several that are one cluster.
 type client struct {
 	links  []*link
 	byFD   map[int]*link
@@ -39,8 +39,9 @@ type client struct {
 	events []syscall.EpollEvent
 }
 
-// dialClient connects n links, each already greeted so that the server has it set up.
-func dialClient(addr string, n int, d dialect, pace time.Duration) (*client, error) {
+// dialClient connects n links, each already greeted so that the server has it set up. They are spread evenly
+// over the endpoint's addresses.
+func dialClient(e endpoint, n int, pace time.Duration) (*client, error) {
 	c := &client{
 		byFD: map[int]*link{}, pace: pace, buf: make([]byte, 64<<10),
 		events: make([]syscall.EpollEvent, 512),
@@ -50,7 +51,7 @@ func dialClient(addr string, n int, d dialect, pace time.Duration) (*client, err
 		return nil, err
 	}
 	for i := range n {
-		l, err := dialLink(addr, newLockPair(d, uint64(i)+uint64(time.Now().UnixNano())))
+		l, err := dialLink(e.addrs[i%len(e.addrs)], newLockPair(e.dialect, uint64(i)+uint64(time.Now().UnixNano())))
 		if err != nil {
 			c.close()
 			return nil, err

@@ -36,7 +36,7 @@ func expireOn(s *server, o options, out *report) error {
 		return fmt.Errorf("loading took too long: %s are left", time.Until(deadline))
 	}
 	time.Sleep(time.Until(deadline) - calmTime)
-	p, done := probe(s, o, calmTime+stormTime)
+	p, done := probe(s.endpoint(), o, calmTime+stormTime)
 	if err := <-done; err != nil {
 		return err
 	}

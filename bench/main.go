@@ -29,14 +29,44 @@ type options struct {
 	probes    int
 	pace      time.Duration
 	settle    time.Duration
+	cluster   clusterOptions
 }
 
+// clusterOptions are the flags of the modes with three nodes.
+type clusterOptions struct {
+	only      string
+	peers     string
+	syncDelay time.Duration
+	faults    string
+	runs      int
+	watchers  int
+	callers   int
+	kills     int
+	nodes     int
+}
+
+func (o *clusterOptions) parse() {
+	flag.StringVar(&o.only, "only", "lockd,etcd,nats,redis", "cluster, failover: the systems that take part")
+	flag.StringVar(&o.peers, "peers", "", "cluster, failover: the program of bench/peers; else it is built")
+	flag.DurationVar(&o.syncDelay, "sync-delay", 0, "cluster: lockd alone, with so much added to each sync")
+	flag.StringVar(&o.faults, "faults", "kill,stop,term,cut", "failover: what happens to the leader")
+	flag.IntVar(&o.runs, "runs", 30, "failover: how often each")
+	flag.IntVar(&o.watchers, "watchers", 1, "failover: clients on each surviving node")
+	flag.IntVar(&o.callers, "callers", 16, "exactly-once: clients")
+	flag.IntVar(&o.kills, "kills", 20, "exactly-once: how often the leader is killed")
+	flag.IntVar(&o.nodes, "nodes", 3, "grow: how many nodes there are before")
+}
+
+// systems are those that take part.
+func (o *clusterOptions) systems() []string { return strings.Split(o.only, ",") }
+
 func (o *options) parse() {
-	flag.StringVar(&o.mode, "mode", "pairs", "pairs, quick, memory, expire, snapshot, restart or pipeline")
-	flag.IntVar(&o.rounds, "rounds", 5, "pairs, pipeline: rounds, of which the medians count")
-	flag.DurationVar(&o.during, "during", 2*time.Second, "pairs: time of one round on one server")
-	flag.IntVar(&o.conns, "conns", 0, "pairs: only this number of connections (1, 16, 64 or 256)")
-	flag.IntVar(&o.locks, "locks", 1_000_000, "memory, expire, snapshot, restart: how many locks")
+	flag.StringVar(&o.mode, "mode", "pairs", "pairs, quick, memory, expire, snapshot, restart or pipeline; of "+
+		"three nodes cluster, cluster-quick, failover, exactly-once or grow")
+	flag.IntVar(&o.rounds, "rounds", 5, "pairs, pipeline, cluster: rounds, of which the medians count")
+	flag.DurationVar(&o.during, "during", 2*time.Second, "pairs, cluster: time of one round on one server")
+	flag.IntVar(&o.conns, "conns", 0, "pairs, cluster: only this number of connections (1, 16, 64 or 256)")
+	flag.IntVar(&o.locks, "locks", 1_000_000, "memory, expire, snapshot, restart, grow: how many locks")
 	flag.StringVar(&o.out, "out", "", "write the report to this file too")
 	flag.StringVar(&o.lockd, "lockd", "", "a lockd binary; without it one is built from this module")
 	flag.StringVar(&o.redis, "redis", "redis-server", "the redis-server binary")
@@ -44,10 +74,11 @@ func (o *options) parse() {
 	flag.StringVar(&o.lockdArgs, "lockd-args", "", "more flags for lockd, separated by blanks")
 	flag.IntVar(&o.held, "held", 0, "pairs: so many locks are held on both servers meanwhile")
 	flag.StringVar(&o.versus, "versus", "", "a second lockd binary to compare with instead of Redis")
-	flag.IntVar(&o.probes, "probes", 8, "expire, snapshot: probing connections")
+	flag.IntVar(&o.probes, "probes", 8, "expire, snapshot, grow: probing connections")
 	flag.DurationVar(&o.pace, "pace", 4*time.Millisecond,
-		"expire, snapshot: time between the commands of a probe")
+		"expire, snapshot, grow: time between the commands of a probe")
 	flag.DurationVar(&o.settle, "settle", time.Minute, "memory: time between loading and the second look")
+	o.cluster.parse()
 	flag.Parse()
 }
 
@@ -79,6 +110,8 @@ func run(o options) error {
 	modes := map[string]func(*bed, options, *report) error{
 		"pairs": pairsMode, "quick": quickMode, "memory": memoryMode, "expire": expireMode,
 		"snapshot": snapshotMode, "restart": restartMode, "pipeline": pipelineMode,
+		"cluster": clusterMode, "cluster-quick": clusterQuickMode, "failover": failoverMode,
+		"exactly-once": exactlyOnceMode, "grow": growMode,
 	}
 	do, ok := modes[o.mode]
 	if !ok {

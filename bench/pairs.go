@@ -30,9 +30,19 @@ func targets() []target { return []target{{1, 0.45}, {16, 0.7}, {64, 0.8}, {256,
 // maxP99 is how many times Redis' p99 lockd's may be.
 const maxP99 = 2.0
 
+// endpoint is what a client talks to: one server, or the nodes of a cluster.
+type endpoint struct {
+	name  string
+	addrs []string
+	dialect
+	cpu func() time.Duration // that its processes used so far
+}
+
+func (s *server) endpoint() endpoint { return endpoint{s.name, []string{s.addr}, s.dialect, s.cpu} }
+
 // measure runs one round.
-func measure(s *server, conns int, during time.Duration) (sample, error) {
-	c, err := dialClient(s.addr, conns, s.dialect, 0)
+func measure(e endpoint, conns int, during time.Duration) (sample, error) {
+	c, err := dialClient(e, conns, 0)
 	if err != nil {
 		return sample{}, err
 	}
@@ -41,18 +51,18 @@ func measure(s *server, conns int, during time.Duration) (sample, error) {
 		return sample{}, err
 	}
 	h := &histogram{}
-	served, own, begun := s.cpu(), ownCPU(), time.Now()
+	served, own, begun := e.cpu(), ownCPU(), time.Now()
 	if err := c.run(during, func(_ time.Time, d time.Duration) { h.add(d) }); err != nil {
 		return sample{}, err
 	}
 	took := time.Since(begun).Seconds()
 	out := sample{
 		ops: float64(h.count) / took, p50: h.quantile(.5), p99: h.quantile(.99), p999: h.quantile(.999),
-		server: (s.cpu() - served).Seconds() / took, client: (ownCPU() - own).Seconds() / took,
+		server: (e.cpu() - served).Seconds() / took, client: (ownCPU() - own).Seconds() / took,
 	}
 	if c.failed > 0 {
 		err = fmt.Errorf("%s: %d of %d replies were not as expected, the first: %q",
-			s.name, c.failed, h.count, c.wrong)
+			e.name, c.failed, h.count, c.wrong)
 	}
 	return out, err
 }
@@ -136,7 +146,7 @@ func (d *duel) round(lockd, redis *server, round int, during time.Duration) erro
 		slices.Reverse(order)
 	}
 	for _, s := range order {
-		got, err := measure(s, d.conns, during)
+		got, err := measure(s.endpoint(), d.conns, during)
 		if err != nil {
 			return err
 		}

@@ -42,9 +42,9 @@ func (p *probing) between(from, to time.Time) *histogram {
 }
 
 // probe runs the probes for a time; what they saw can be asked for when done gives its error.
-func probe(s *server, o options, during time.Duration) (*probing, <-chan error) {
+func probe(e endpoint, o options, during time.Duration) (*probing, <-chan error) {
 	p, done := &probing{begun: time.Now()}, make(chan error, 1)
-	c, err := dialClient(s.addr, o.probes, s.dialect, o.pace)
+	c, err := dialClient(e, o.probes, o.pace)
 	if err != nil {
 		done <- err
 		return p, done
@@ -53,7 +53,7 @@ func probe(s *server, o options, during time.Duration) (*probing, <-chan error) 
 		defer c.close()
 		err := c.run(during, p.record)
 		if err == nil && c.failed > 0 {
-			progress("%s: %d replies to probes were not as expected, the first: %q", s.name, c.failed, c.wrong)
+			progress("%s: %d replies to probes were not as expected, the first: %q", e.name, c.failed, c.wrong)
 		}
 		done <- err
 	}()

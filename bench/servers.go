@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -25,6 +26,7 @@ type server struct {
 	addr string
 	dir  string
 	args []string
+	env  []string // more than this process has
 	cmd  *exec.Cmd
 	dialect
 }
@@ -33,8 +35,10 @@ type server struct {
 type bed struct {
 	lockd, redis string
 	versus       string
+	peers        string // the program of bench/peers, "" until it is built
 	dir          string
 	lockdArgs    []string
+	env          []string // more for lockd
 }
 
 // newBed finds the programs; lockd is built from this module unless a binary is named.
@@ -43,7 +47,10 @@ func newBed(o options) (*bed, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bed{lockd: o.lockd, redis: o.redis, versus: o.versus, dir: dir, lockdArgs: strings.Fields(o.lockdArgs)}
+	b := &bed{
+		lockd: o.lockd, redis: o.redis, versus: o.versus, peers: o.cluster.peers, dir: dir,
+		lockdArgs: strings.Fields(o.lockdArgs),
+	}
 	if b.lockd != "" {
 		return b, nil
 	}
@@ -51,6 +58,13 @@ func newBed(o options) (*bed, error) {
 	build := exec.Command("go", "build", "-o", b.lockd, "github.com/divtxt/lockd")
 	build.Stderr = os.Stderr
 	return b, build.Run()
+}
+
+// in is the same with a folder of its own, for a second cluster in one run.
+func (b *bed) in(folder string) *bed {
+	other := *b
+	other.dir = filepath.Join(b.dir, folder)
+	return &other
 }
 
 func (b *bed) remove() { _ = os.RemoveAll(b.dir) }
@@ -89,31 +103,48 @@ func (b *bed) start(name, program string) (*server, error) {
 	return s, s.start()
 }
 
+// freePort finds a port below those that the kernel gives to connections: a server that is started again must
+// not find that a client sits on its port.
 func freePort() string {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(err)
+	for {
+		port := strconv.Itoa(10_000 + rand.IntN(20_000))
+		if ln, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			ln.Close()
+			return port
+		}
 	}
-	defer ln.Close()
-	return strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
 }
 
 // start runs the process and waits until it answers.
 func (s *server) start() error {
+	if err := s.launch(); err != nil {
+		return err
+	}
+	return s.await()
+}
+
+// launch runs the process.
+func (s *server) launch() error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
 	}
-	out, err := os.OpenFile(filepath.Join(s.dir, "output"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	out, err := os.OpenFile(s.output(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
 	s.cmd = exec.Command(s.args[0], s.args[1:]...)
 	s.cmd.Stdout, s.cmd.Stderr = out, out
+	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.cmd.Start(); err != nil {
-		return err
-	}
+	return s.cmd.Start()
+}
+
+// output is the file with what the process writes.
+func (s *server) output() string { return filepath.Join(s.dir, "output") }
+
+// await waits until the server answers.
+func (s *server) await() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	for ctx.Err() == nil {
@@ -122,7 +153,7 @@ func (s *server) start() error {
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
-	return fmt.Errorf("%s does not answer, see %s", s.name, out.Name())
+	return fmt.Errorf("%s does not answer; the end of what it wrote:\n%s", s.name, tail(s.output()))
 }
 
 // kill ends the process without warning, stop in an orderly way.
@@ -134,14 +165,28 @@ func (s *server) end(sig syscall.Signal) {
 	_ = s.cmd.Wait()
 }
 
+// tail is the last lines of a file: the folder it is in is gone when somebody could look.
+func tail(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(lines[max(0, len(lines)-10):], "\n")
+}
+
+// askWithin is how long a server has for a single question: a stopped process never answers.
+const askWithin = 5 * time.Second
+
 // ask sends one command on a connection of its own and returns its reply as text; only the first line
 // that is no header of a longer reply.
 func (s *server) ask(words ...string) (string, error) {
-	conn, err := net.Dial("tcp", s.addr)
+	conn, err := net.DialTimeout("tcp", s.addr, askWithin)
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(askWithin))
 	if _, err := conn.Write(appendCommand(nil, words...)); err != nil {
 		return "", err
 	}

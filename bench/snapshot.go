@@ -44,7 +44,7 @@ func snapshotMode(b *bed, o options, out *report) error {
 
 // snapshotOnce probes a server before and while it writes a snapshot.
 func snapshotOnce(s *server, o options) (one shot, how string, took time.Duration, err error) {
-	p, done := probe(s, o, 2*restTime+2*time.Second)
+	p, done := probe(s.endpoint(), o, 2*restTime+2*time.Second)
 	time.Sleep(restTime)
 	begun := time.Now()
 	how, took, err = snapshotNow(s)
