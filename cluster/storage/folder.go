@@ -216,3 +216,17 @@ func (f *folder) release(end *cleanEnd) error {
 	}
 	return errors.Join(err, f.lock.Close())
 }
+
+// raise makes the incarnation higher than above, durably.
+func (f *folder) raise(above uint64) (uint64, error) {
+	if f.id.Incarnation > above {
+		return f.id.Incarnation, nil
+	}
+	before := f.id.Incarnation
+	f.id.Incarnation = above + 1
+	if err := f.save(); err != nil {
+		f.id.Incarnation = before
+		return before, err
+	}
+	return f.id.Incarnation, nil
+}

@@ -171,3 +171,39 @@ func TestFree(t *testing.T) {
 		t.Error("an exabyte is free")
 	}
 }
+
+func TestRaiseIncarnation(t *testing.T) {
+	o := testOptions(t, tempDir(t), LogWAL)
+	s := mustOpen(t, o)
+	for _, c := range []struct{ above, want uint64 }{{0, 1}, {1, 2}, {1, 2}, {40, 41}, {7, 41}} {
+		if got, err := s.RaiseIncarnation(c.above); err != nil || got != c.want || s.Incarnation() != c.want {
+			t.Errorf("above %d: %d %v, Incarnation %d, want %d", c.above, got, err, s.Incarnation(), c.want)
+		}
+	}
+	mustClose(t, s)
+	if got := mustOpen(t, o).Incarnation(); got != 42 {
+		t.Errorf("incarnation %d after 41", got)
+	}
+}
+
+// TestRaiseIncarnationOutlivesACrash reads the file as a second start would find it after kill -9.
+func TestRaiseIncarnationOutlivesACrash(t *testing.T) {
+	o := testOptions(t, tempDir(t), LogWAL)
+	s := mustOpen(t, o)
+	if _, err := s.RaiseIncarnation(9); err != nil {
+		t.Fatal(err)
+	}
+	if got := mustOpen(t, testOptions(t, copyFolder(t, o.Dir), LogWAL)).Incarnation(); got != 11 {
+		t.Errorf("incarnation %d after 10", got)
+	}
+	// What could not be made durable must not be used.
+	if err := os.Rename(o.Dir, o.Dir+".gone"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.RaiseIncarnation(50); err == nil || got != 10 || s.Incarnation() != 10 {
+		t.Errorf("raised to %d without a file: %v", got, err)
+	}
+	if err := os.Rename(o.Dir+".gone", o.Dir); err != nil {
+		t.Fatal(err)
+	}
+}

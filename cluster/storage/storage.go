@@ -199,6 +199,11 @@ func (s *Store) NodeID() string { return s.folder.id.NodeID }
 // Incarnation is higher at each Open of the folder, durably.
 func (s *Store) Incarnation() uint64 { return s.folder.id.Incarnation }
 
+// RaiseIncarnation makes Incarnation higher than above, durably, and returns it: a data folder that takes the
+// place of a lost one counts from 1, where the cluster has seen more of that node. It is for the one who
+// opened the folder, before anybody else uses Incarnation.
+func (s *Store) RaiseIncarnation(above uint64) (uint64, error) { return s.folder.raise(above) }
+
 // LogBytes says how many bytes of log were written since Open, and about how many the log holds
 // now.
 func (s *Store) LogBytes() (written, live uint64) {
