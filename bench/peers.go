@@ -168,6 +168,9 @@ func (t *trio) onAll(conns int, during time.Duration) (sample, error) {
 	return t.measure(true, conns, during)
 }
 
+// failuresBorne is the share of failures that does not end the run: what other systems do under load is theirs.
+const failuresBorne = .001
+
 func (t *trio) measure(all bool, conns int, during time.Duration) (sample, error) {
 	c := t.client("load", t.addrs(), "-all="+strconv.FormatBool(all), "-clients", strconv.Itoa(conns),
 		"-warm", (during / 4).String(), "-for", during.String())
@@ -192,6 +195,10 @@ func (t *trio) measure(all bool, conns int, during time.Duration) (sample, error
 	}
 	if r.Failed > 0 {
 		err = fmt.Errorf("%s: %d operations failed, the first: %s", t.name, r.Failed, r.Wrong)
+	}
+	if err != nil && float64(r.Failed) < r.Ops*during.Seconds()*failuresBorne {
+		progress("%v", err)
+		err = nil
 	}
 	return s, err
 }

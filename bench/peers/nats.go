@@ -142,10 +142,11 @@ func (w *natsWorker) acquire(ctx context.Context, key, owner string) (err error)
 }
 
 // release is made again when NATS says that the revision is another. It is not: under load the leader answers
-// so to one deletion in some thousands whose creation it has just acknowledged, and takes the same at once
-// when it is asked again.
+// so to one deletion in some thousands whose creation it has just acknowledged, and takes the same a moment
+// later.
 func (w *natsWorker) release(ctx context.Context, key string) (err error) {
-	for range releaseTries {
+	for try := range releaseTries {
+		time.Sleep(time.Duration(try) * time.Millisecond)
 		err = w.kv.Delete(ctx, key, jetstream.LastRevision(w.revision))
 		if !errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
 			return err
