@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"cluster/memnet":  {"cluster"},
 	"cluster/peer":    {"cluster"},
 	"compat_test":     {"client"},
+	"faults":          {},
 	"bench":           {"*"},
 }
 

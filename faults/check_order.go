@@ -1,0 +1,113 @@
+// Counters, which show whether each command took effect once, and queues, which show whether waiting is fair.
+
+package faults
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// CheckCounters holds each counter against its increments: every acknowledged one counts once, one of unknown
+// outcome once or not at all, and nobody reads a value that is older than what had been acknowledged.
+func CheckCounters(ops []Op) []string {
+	counts, reads := map[string][]*Op{}, map[string][]*Op{}
+	for i := range ops {
+		op := &ops[i]
+		switch {
+		case op.Kind == Count && op.Outcome != Refused:
+			counts[op.Key] = append(counts[op.Key], op)
+		case op.Kind == Read && op.Outcome == Yes:
+			reads[op.Key] = append(reads[op.Key], op)
+		}
+	}
+	var wrong []string
+	for key, list := range counts {
+		wrong = append(wrong, checkCounter(list, reads[key])...)
+	}
+	slices.Sort(wrong)
+	return wrong
+}
+
+func checkCounter(counts, reads []*Op) []string {
+	var given []numbered
+	var acknowledged []*Op
+	for _, op := range counts {
+		if op.Outcome == Yes {
+			given = append(given, numbered{op.Sent, op.Done, op.Number, op.Key + " via " + op.Node})
+			acknowledged = append(acknowledged, op)
+		}
+	}
+	wrong := checkRising("count", given)
+	slices.SortFunc(acknowledged, func(a, b *Op) int { return cmp.Compare(a.Done, b.Done) })
+	highest := make([]int64, len(acknowledged)+1) // of the first so many acknowledged
+	for i, op := range acknowledged {
+		highest[i+1] = max(highest[i], op.Number)
+	}
+	for _, op := range slices.Concat(acknowledged, reads) {
+		least := before(acknowledged, op.Sent, func(o *Op) time.Duration { return o.Done })
+		most := before(counts, op.Done, func(o *Op) time.Duration { return o.Sent })
+		switch {
+		case op.Number < max(highest[least], int64(least)):
+			wrong = append(wrong, fmt.Sprintf("a counter lost what was acknowledged, or a read is stale: %v, but "+
+				"%d increments had been answered, the highest with %d", op, least, highest[least]))
+		case op.Number > int64(most):
+			wrong = append(wrong, fmt.Sprintf("a counter counted twice: %v, but only %d were ever sent", op, most))
+		}
+	}
+	return wrong
+}
+
+// before counts the operations of a list, sorted by at, that are earlier than t.
+func before(list []*Op, t time.Duration, at func(*Op) time.Duration) int {
+	n, _ := slices.BinarySearchFunc(list, t, func(o *Op, t time.Duration) int { return cmp.Compare(at(o), t) })
+	return n
+}
+
+// CheckFair finds waiters that were served before others whom somebody had seen ahead of them in the queue,
+// and those that were still in it after they had been served. Only those count that waited through it all:
+// one request, and that granted.
+func CheckFair(ops []Op) []string {
+	type id struct{ key, owner string }
+	takes := map[id][]*Op{}
+	for i := range ops {
+		if op := &ops[i]; op.Kind == Take && op.Outcome != Refused {
+			takes[id{op.Key, op.Owner}] = append(takes[id{op.Key, op.Owner}], op)
+		}
+	}
+	var wrong []string
+	for i := range ops {
+		seen := &ops[i]
+		var last *Op // of those ahead, the one that was served last
+		for _, owner := range seen.Waiters {
+			requests := takes[id{seen.Key, owner}]
+			if len(requests) != 1 || requests[0].Outcome != Yes || requests[0].Wait == 0 {
+				continue
+			}
+			op := requests[0]
+			if op.Done < seen.Sent {
+				wrong = append(wrong, fmt.Sprintf("still waiting after it was served: %v in %v", op, seen.Waiters))
+			}
+			if last == nil || op.Number > last.Number {
+				last = op
+			} else {
+				wrong = append(wrong, fmt.Sprintf("served out of turn: %v was behind %v in %v", op, last, seen.Waiters))
+			}
+		}
+	}
+	return wrong
+}
+
+// CheckSlow finds operations without an excuse that took longer than most, beside what they wanted to wait.
+func CheckSlow(ops []Op, excuses []Excuse, most time.Duration) []string {
+	var wrong []string
+	for i := range ops {
+		op := &ops[i]
+		excused := slices.ContainsFunc(excuses, func(e Excuse) bool { return e.covers(op) })
+		if took := op.Done - op.Sent - op.Wait; took > most && !excused {
+			wrong = append(wrong, fmt.Sprintf("it took %v, more than %v: %v", took, most, op))
+		}
+	}
+	return wrong
+}
