@@ -168,7 +168,7 @@ func (t *trio) onAll(conns int, during time.Duration) (sample, error) {
 	return t.measure(true, conns, during)
 }
 
-// failuresBorne is the share of failures that does not end the run: what other systems do under load is theirs.
+// failuresBorne is the share of failures that does not end the run: what others do under load is theirs.
 const failuresBorne = .001
 
 func (t *trio) measure(all bool, conns int, during time.Duration) (sample, error) {

@@ -143,7 +143,7 @@ func (g *group) herd(n int) *herd {
 
 // attemptWithin is how long etcd's client waits before it sends again: its proposals are lost with the
 // leader.
-const attemptWithin = 100 * time.Millisecond
+const attemptWithin = 50 * time.Millisecond
 
 // childWatch is a watcher of another system, in a child process.
 type childWatch struct {
