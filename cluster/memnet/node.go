@@ -82,7 +82,9 @@ func (x *node) Open(ctx context.Context, address string) (cluster.Stream, cluste
 }
 
 // Ask implements cluster.Network.
-func (x *node) Ask(ctx context.Context, address, op string, question []byte) ([]byte, cluster.Identity, error) {
+func (x *node) Ask(ctx context.Context, address, op string, question []byte) (
+	[]byte, cluster.Identity, error,
+) {
 	connecting, cancel := context.WithTimeout(ctx, GreetLimit)
 	defer cancel()
 	other, err := x.reach(connecting, address)

@@ -102,7 +102,7 @@ func (t *transport) InstallSnapshot(id raft.ServerID, target raft.ServerAddress,
 
 // call runs one RPC as the network allows it. The answer is copied to its place only if it arrives: an RPC
 // that was given up may still be answered while raft is done with it.
-func call[Answer any](t *transport, target raft.ServerAddress, answer *Answer, rpc func(*Answer) error) error {
+func call[A any](t *transport, target raft.ServerAddress, answer *A, rpc func(*A) error) error {
 	ctx, cancel := context.WithTimeout(t.node.life, RaftTimeout)
 	defer cancel()
 	to := string(target)
@@ -115,7 +115,7 @@ func call[Answer any](t *transport, target raft.ServerAddress, answer *Answer, r
 		t.Connect(target, other.transport.InmemTransport)
 		died = other.life.Done()
 	}
-	got, done := new(Answer), make(chan error, 1)
+	got, done := new(A), make(chan error, 1)
 	go func() { done <- rpc(got) }()
 	select {
 	case err := <-done:

@@ -1,0 +1,63 @@
+// Raft's part of the port: the connections that hashicorp/raft's own transport uses.
+
+package peer
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/divtxt/lockd/cluster"
+)
+
+// raftLayer gives raft's transport its connections.
+type raftLayer struct {
+	*queue
+	net *Network
+}
+
+var _ raft.StreamLayer = (*raftLayer)(nil)
+
+func newRaftLayer(n *Network) *raftLayer {
+	return &raftLayer{queue: newQueue(advertised(n.opt.Advertise)), net: n}
+}
+
+// advertised is a host and port that is not looked up: the name is what raft knows this node by.
+type advertised string
+
+func (advertised) Network() string { return "tcp" }
+
+func (a advertised) String() string { return string(a) }
+
+// Dial implements raft.StreamLayer. A connection of this node to itself, over which it tells itself to
+// stand for election, needs no socket: it must work while the network does not.
+func (l *raftLayer) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	if string(address) == l.net.opt.Advertise {
+		return l.loop()
+	}
+	ctx, cancel := context.WithTimeout(l.net.life, timeout)
+	defer cancel()
+	c, _, err := l.net.connect(ctx, string(address), cluster.ForRaft)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// loop makes a connection to oneself.
+func (l *raftLayer) loop() (net.Conn, error) {
+	a, b := net.Pipe()
+	near, ok := l.net.conns.add(a, maxConns)
+	if !ok {
+		return nil, errClosed
+	}
+	far, ok := l.net.conns.add(b, maxConns)
+	if !ok {
+		near.drop()
+		return nil, errClosed
+	}
+	l.put(far)
+	return near, nil
+}
