@@ -40,6 +40,7 @@ func newDriver(t *testing.T) *driver {
 func (d *driver) Answer(_ fsm.Origin, seq uint64, v fsm.Reply) { d.answers[seq] = v }
 func (d *driver) AnswerRead(_ int, v fsm.Reply)                { d.read = v }
 func (d *driver) Refuse(_ fsm.Origin, seq uint64)              { d.t.Fatalf("command %d was refused", seq) }
+func (d *driver) Silenced(fsm.Origin)                          {}
 
 func (d *driver) LongRead(_ int, view *fsm.View) {
 	d.t.Fatal("the driver makes no long reads")

@@ -46,6 +46,7 @@ func (noSink) Answer(Origin, uint64, Reply) {}
 func (noSink) AnswerRead(int, Reply)        {}
 func (noSink) LongRead(int, *View)          {}
 func (noSink) Refuse(Origin, uint64)        {}
+func (noSink) Silenced(Origin)              {}
 
 // lockKey is a key of 22 bytes, spread over the keyspace as lock names are.
 func lockKey(i int) []byte {
@@ -62,6 +63,8 @@ type feeder struct {
 	seq   uint64
 	clock Clock
 	buf   []byte
+
+	version byte
 }
 
 func newFeeder(tb testing.TB, m *Machine) *feeder {
@@ -72,7 +75,7 @@ func newFeeder(tb testing.TB, m *Machine) *feeder {
 
 // entry encodes commands as the next entry.
 func (f *feeder) entry(commands ...Command) []byte {
-	e := Entry{Term: 1, Clock: f.clock}
+	e := Entry{Version: f.version, Term: 1, Clock: f.clock}
 	if len(commands) > 0 {
 		e.Runs = []Run{{Origin{"n1", 1}, f.seq + 1, commands}}
 		f.seq += uint64(len(commands))

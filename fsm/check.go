@@ -17,7 +17,7 @@ func (m *Machine) Check() error {
 	for db, s := range m.dbs {
 		errs = append(errs, m.checkSpace(db, s))
 	}
-	errs = append(errs, m.checkQueue(), m.checkUnseen())
+	errs = append(errs, m.checkQueue(), m.checkUnseen(), m.checkNodes())
 	if len(m.journal)+len(m.answers)+len(m.frees) > 0 {
 		errs = append(errs, errors.New("something of the last command was left over"))
 	}
@@ -133,6 +133,42 @@ func (m *Machine) checkUnseen() error {
 		err = fmt.Errorf("%d notes, %d by their keys", q.unseen.Len(), len(q.granted))
 	}
 	return err
+}
+
+// checkNodes holds the nodes against what is kept of them in sum, and the queue against the nodes.
+func (m *Machine) checkNodes() error {
+	var err error
+	n := &m.nodes
+	sum, bytes := uint64(0), int64(0)
+	n.origins.Scan(func(_ string, o *origin) bool {
+		sum += o.weight()
+		return true
+	})
+	n.members.Scan(func(node string, a *About) bool {
+		bytes += a.cost(node)
+		if _, ok := n.origins.Get(node); !ok {
+			err = fmt.Errorf("member %q has no numbers", node)
+		}
+		return err == nil
+	})
+	m.queue.all.Scan(func(w *waiter) bool {
+		if w.seq > m.Ran(w.origin) || n.removed(w.origin.Node) {
+			err = fmt.Errorf("number %d of %v waits, which has run to %d", w.seq, w.origin, m.Ran(w.origin))
+		}
+		return err == nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case sum != n.sum || bytes != n.bytes:
+		return fmt.Errorf("nodes: counted %d bytes and sum %x, they are %d and %x", n.bytes, n.sum, bytes, sum)
+	case n.level < EntryVersionFirst || n.level > m.buffer.newest:
+		return fmt.Errorf("the state has level %d, known are %d to %d", n.level, EntryVersionFirst, m.buffer.newest)
+	case n.level < versionMembers && (n.members.Len() > 0 || m.counters.silenced > 0):
+		return fmt.Errorf("%d members and %d silences with entries of version %d",
+			n.members.Len(), m.counters.silenced, n.level)
+	}
+	return nil
 }
 
 // Hash returns a number that is the same for equal states and, almost surely, only for them.

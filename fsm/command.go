@@ -10,10 +10,26 @@ type Kind byte
 // The kinds of logged command. Their values are part of the log's format.
 const (
 	KindCommand  Kind = iota // the words of a command in the command table
-	KindRegister             // the first command of an origin
+	KindRegister             // the first command of an origin; its words say where the node is
 	KindClose                // a connection has ended
 	KindUnblock              // end the waiting of a connection; one word: TIMEOUT or ERROR
+
+	// Since entries of version 2, on the leader's own behalf; members.go says what they do.
+	KindAdmit   // words: node, disk, cluster address
+	KindForget  // word: node
+	KindSilence // words: node, incarnation
 )
+
+// isOrder tells whether a command is about nodes.
+func (k Kind) isOrder() bool { return k == KindRegister || k >= KindAdmit }
+
+// lastKind is the last kind that entries of a version know.
+func lastKind(version byte) Kind {
+	if version < versionMembers {
+		return KindUnblock
+	}
+	return KindSilence
+}
 
 // Command is one command of an entry.
 type Command struct {
@@ -47,7 +63,7 @@ func (c *Command) Size() int {
 
 // DecodeCommand reads the command at the beginning of b and returns what follows it. Its words point into b.
 func DecodeCommand(b []byte) (c Command, rest []byte, err error) {
-	r := reader{rest: b}
+	r := reader{rest: b, last: lastKind(EntryVersion)}
 	c, n := r.commandHead()
 	c.Words = make([][]byte, 0, min(n, wordsAtOnce))
 	for ; n > 0 && r.err == nil; n-- {
@@ -65,7 +81,7 @@ const wordsAtOnce = 256
 // commandHead reads a command up to its words, and how many of these follow.
 func (r *reader) commandHead() (c Command, words int) {
 	c = Command{Kind: Kind(r.byte()), Conn: r.uint(), DB: r.byte()}
-	if c.Kind > KindUnblock || c.DB >= Databases {
+	if c.Kind > r.last || c.DB >= Databases {
 		r.fail(errKind)
 	}
 	return c, r.count(1)

@@ -34,7 +34,8 @@ func (d *digests) check(e *Entry) error {
 // Digest returns the index and the summary to put into the next entry.
 func (m *Machine) Digest() (index, digest uint64) { return m.digests.last.index, m.digests.last.digest }
 
-// digest mixes what a divergence would change sooner or later.
+// digest mixes what a divergence would change sooner or later. What it covers depends on nothing but the
+// state after the entry: all nodes, and a program that wrote the log before, count an index alike.
 func (m *Machine) digest() uint64 {
 	h := uint64(14695981039346656037)
 	mix := func(n uint64) {
@@ -51,5 +52,10 @@ func (m *Machine) digest() uint64 {
 		mix(uint64(s.bytes))
 	}
 	mix(uint64(m.queue.all.Len()))
+	if m.nodes.level >= versionMembers {
+		for _, n := range [...]uint64{uint64(m.nodes.level), m.nodes.sum, uint64(m.nodes.bytes), c.silenced} {
+			mix(n)
+		}
+	}
 	return h
 }

@@ -1,6 +1,6 @@
 // The format of a log entry.
 //
-//	byte    version, 1
+//	byte    version, 1 or 2
 //	uint32  CRC-32C of all that follows, little endian
 //	varint  nonce, term, clock, wall, limits (memory, waiters, waiters of a key, owner)
 //	varint  index and digest of the proposer's state, to notice a node that went another way
@@ -12,7 +12,11 @@
 // Redis' append-only file: a log can be read by a person, and a handler has one way in.
 //
 // A node that meets a version it does not know, or bytes that do not match their sum, stops: skipping an
-// entry would make it differ from the others.
+// entry would make it differ from the others. So the leader writes a version only when all members know it.
+// A meaning that came with a version is used only by entries of that version or a later one, whoever reads
+// them: an entry of version 1 means today what it meant to the program that wrote it.
+//
+//	version 2   words of KindRegister, and the kinds from KindAdmit on
 
 package fsm
 
@@ -23,8 +27,14 @@ import (
 	"hash/crc32"
 )
 
-// EntryVersion is the version of the entry format that this program writes.
-const EntryVersion = 1
+// The versions of an entry that this program knows.
+const (
+	EntryVersionFirst = 1 // what an Entry has that does not say
+	EntryVersion      = 2 // the newest
+)
+
+// versionMembers is the version with which the state came to know its members.
+const versionMembers = 2
 
 // Run is consecutive commands of one origin. The first has the number First.
 type Run struct {
@@ -44,6 +54,7 @@ type Limits struct {
 
 // Entry is what one log entry says.
 type Entry struct {
+	Version     byte   // EntryVersionFirst to EntryVersion; 0: the first
 	Nonce       uint64 // matches the reads that ride along
 	Term        uint64 // the term in which Clock was stamped; 0: not stamped
 	Clock       Clock
@@ -68,12 +79,23 @@ var (
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // Check tells whether data is an entry that this program can read, without running it.
-func Check(data []byte) error {
+func Check(data []byte) error { return check(data, EntryVersion) }
+
+// CheckUpTo returns Check as a program has it that knows no entry version above newest.
+func CheckUpTo(newest int) func(data []byte) error {
+	known := knownVersion(newest)
+	return func(data []byte) error { return check(data, known) }
+}
+
+// knownVersion returns the nearest version to v that there is.
+func knownVersion(v int) byte { return byte(min(max(v, EntryVersionFirst), EntryVersion)) }
+
+func check(data []byte, newest byte) error {
 	if len(data) < headerBytes {
 		return errTruncated
 	}
-	if data[0] != EntryVersion {
-		return fmt.Errorf("it has version %d, this program knows %d: start a newer lockd", data[0], EntryVersion)
+	if data[0] < EntryVersionFirst || data[0] > newest {
+		return fmt.Errorf("it has version %d, this program knows %d: start a newer lockd", data[0], newest)
 	}
 	if crc32.Checksum(data[headerBytes:], castagnoli()) != binary.LittleEndian.Uint32(data[1:]) {
 		return errChecksum
@@ -84,7 +106,7 @@ func Check(data []byte) error {
 // Append appends e in its log format to b.
 func (e *Entry) Append(b []byte) []byte {
 	start := len(b)
-	b = append(b, EntryVersion, 0, 0, 0, 0)
+	b = append(b, max(e.Version, EntryVersionFirst), 0, 0, 0, 0)
 	for _, n := range [...]uint64{
 		e.Nonce, e.Term, uint64(e.Clock), uint64(e.Wall),
 		uint64(e.Limits.Memory), uint64(e.Limits.Waiters), uint64(e.Limits.WaitersPerKey),
@@ -115,6 +137,7 @@ func appendString(b []byte, s string) []byte {
 
 // entryBuffer decodes entries into memory that it uses again: a decoded entry is valid until the next.
 type entryBuffer struct {
+	newest   byte // the newest version that it decodes
 	entry    Entry
 	commands []Command
 	words    [][]byte
@@ -123,6 +146,7 @@ type entryBuffer struct {
 // reader takes an entry's bytes apart and keeps its first error.
 type reader struct {
 	rest []byte
+	last Kind // the last kind of command that there may be
 	err  error
 }
 
@@ -175,12 +199,12 @@ func (r *reader) fail(err error) {
 
 // decode reads an entry. The result points into data and is valid until the next call.
 func (b *entryBuffer) decode(data []byte) (*Entry, error) {
-	if err := Check(data); err != nil {
+	if err := check(data, b.newest); err != nil {
 		return nil, err
 	}
-	r := reader{rest: data[headerBytes:]}
+	r := reader{rest: data[headerBytes:], last: lastKind(data[0])}
 	e := &b.entry
-	e.Nonce, e.Term = r.uint(), r.uint()
+	e.Version, e.Nonce, e.Term = data[0], r.uint(), r.uint()
 	e.Clock, e.Wall = Clock(r.uint()), Wall(r.uint())
 	e.Limits = Limits{int64(r.uint()), int(r.uint()), int(r.uint()), int(r.uint())}
 	e.DigestIndex, e.Digest = r.uint(), r.uint()

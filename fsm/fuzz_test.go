@@ -35,11 +35,11 @@ func snapshotOf(tb testing.TB, m *Machine) []byte {
 	return b.Bytes()
 }
 
-// sealEntry makes the version and the checksum of an entry right.
+// sealEntry makes the version and the checksum of an entry right, if it has room for them.
 func sealEntry(data []byte) []byte {
 	data = bytes.Clone(data)
 	if len(data) >= headerBytes {
-		data[0] = EntryVersion
+		data[0] = 1 + data[0]%EntryVersion
 		binary.LittleEndian.PutUint32(data[1:], crc32.Checksum(data[headerBytes:], castagnoli()))
 	}
 	return data

@@ -31,6 +31,8 @@ type counters struct {
 	expired uint64 // keys ever removed because their time was over
 	forced  uint64 // locks ever freed by force
 	undone  uint64 // commands ever undone
+
+	silenced uint64 // nodes ever silenced; since entries of version 2
 }
 
 // answer is a reply to a waiter, kept back until the command that caused it has ended.

@@ -124,7 +124,7 @@ func (m *Machine) Expires(db int) int {
 // Bytes returns what the state counts against the memory limit: lengths and constants, so that it is the
 // same number on every node.
 func (m *Machine) Bytes() int64 {
-	n := m.queue.bytes
+	n := m.queue.bytes + m.nodes.bytes
 	for _, s := range m.dbs {
 		n += s.bytes
 	}

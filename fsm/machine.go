@@ -4,6 +4,7 @@ package fsm
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tidwall/btree"
 
@@ -28,9 +29,14 @@ type Sink interface {
 	AnswerRead(i int, v Reply)
 	// LongRead hands over the read at place i with a copy of the state, to be run beside later entries.
 	LongRead(i int, view *View)
-	// Refuse tells that origin's run from seq on was not run, as its number is not the next one or its
-	// incarnation is not the registered one.
+	// Refuse tells that origin's run from seq on was not run, as its number is not the next one, its
+	// incarnation is not the registered one, or its node was removed. Reads of the origin that stand after
+	// that run in the entry are not answered either: they would not see the writes that came before them.
 	Refuse(origin Origin, seq uint64)
+	// Silenced tells that all who waited on connections of origin have left their queues without an answer,
+	// because the leader has not heard its node for too long or the node was removed. If the node still
+	// runs, it ends those connections.
+	Silenced(origin Origin)
 }
 
 // Read is a read command that rides along with an entry.
@@ -47,7 +53,7 @@ type Machine struct {
 	runner   Runner
 	dbs      [Databases]*space
 	queue    *queue
-	origins  *btree.Map[string, *origin] // by node id
+	nodes    nodes
 	clock    Clock
 	counters counters
 	at       position
@@ -66,14 +72,28 @@ type Machine struct {
 // position says which entry is being applied and what it brought along.
 type position struct {
 	index, term uint64
+	version     byte
 	nonce       uint64
 	wall        Wall
 	limits      Limits
+	refused     []Origin // whose runs were refused
+}
+
+// Option changes how a Machine is made.
+type Option func(*Machine)
+
+// Knowing makes the machine that of a program which knows no entry version above newest: it refuses newer
+// entries, and snapshots of a state to which one was applied.
+func Knowing(newest int) Option {
+	return func(m *Machine) { m.buffer.newest = knownVersion(newest) }
 }
 
 // New returns an empty state whose commands are run by runner.
-func New(runner Runner) *Machine {
-	m := &Machine{runner: runner}
+func New(runner Runner, options ...Option) *Machine {
+	m := &Machine{runner: runner, buffer: entryBuffer{newest: EntryVersion}}
+	for _, o := range options {
+		o(m)
+	}
 	m.reset()
 	return m
 }
@@ -83,8 +103,8 @@ func (m *Machine) reset() {
 		m.dbs[i] = newSpace()
 	}
 	m.queue = newQueue()
-	m.origins = btree.NewMap[string, *origin](0)
-	m.wakes = btree.NewBTreeGOptions(wakeBefore, btree.Options{NoLocks: true})
+	m.nodes = newNodes()
+	m.wakes = newWakes()
 	m.clock, m.counters, m.at = 0, counters{}, position{}
 	m.digests, m.graves = digests{}, graves{}
 }
@@ -116,7 +136,10 @@ func (m *Machine) Apply(index, term uint64, data []byte, reads []Read, sink Sink
 	if err := m.digests.check(e); err != nil {
 		return fmt.Errorf("entry %d: %w", index, err)
 	}
-	m.at = position{index, term, e.Nonce, e.Wall, e.Limits}
+	m.at = position{
+		index: index, term: term, version: e.Version, nonce: e.Nonce, wall: e.Wall, limits: e.Limits,
+	}
+	m.nodes.level = max(m.nodes.level, e.Version)
 	if e.Term != 0 {
 		m.clock = max(m.clock, e.Clock)
 	}
@@ -137,10 +160,18 @@ func (m *Machine) runAll(e *Entry, reads []Read, sink Sink) {
 	for i := range e.Runs {
 		r := &e.Runs[i]
 		o := m.admit(r, sink)
+		if o == nil {
+			readUpTo(place)
+			m.refuse(r, 0, sink)
+		}
 		for j := range r.Commands {
 			readUpTo(place)
 			if o != nil {
 				m.number(o, r, j, sink)
+			}
+			if o != nil && m.leaves(r, j) {
+				m.refuse(r, j+1, sink)
+				o = nil
 			}
 			place++
 		}
@@ -170,8 +201,11 @@ func (m *Machine) run(who Caller, c *Command, sink Sink) (reply Reply) {
 	return reply
 }
 
-// read answers a read, now or beside later entries.
+// read answers a read, now or beside later entries, unless commands before it were refused.
 func (m *Machine) read(i int, r *Read, sink Sink) {
+	if slices.Contains(m.at.refused, r.Origin) {
+		return
+	}
 	if r.Long {
 		sink.LongRead(i, m.View())
 		return
@@ -206,7 +240,7 @@ func (m *Machine) View() *View {
 		v.dbs[i] = s.copy()
 	}
 	v.queue, v.graves = m.queue.copy(), m.graves.copy()
-	v.origins = m.origins.Copy()
+	v.nodes = m.nodes.copy()
 	return &View{v}
 }
 

@@ -346,14 +346,14 @@ func TestOwnerLengthComesWithTheEntry(t *testing.T) {
 // What Append writes, decode reads: every field of an entry comes back.
 func TestEntryRoundTrip(t *testing.T) {
 	e := Entry{
-		Nonce: 1, Term: 2, Clock: 3, Wall: 4,
+		Version: 2, Nonce: 1, Term: 2, Clock: 3, Wall: 4,
 		Limits:      Limits{Memory: 5, Waiters: 6, WaitersPerKey: 7, OwnerBytes: 8},
 		DigestIndex: 9, Digest: 10,
 		Runs: []Run{{Origin: Origin{"n", 11}, First: 12, Commands: []Command{
-			{Kind: KindUnblock, DB: 13, Conn: 14, Words: [][]byte{[]byte("a"), {}}},
+			{Kind: KindSilence, DB: 13, Conn: 14, Words: [][]byte{[]byte("a"), {}}},
 		}}},
 	}
-	got, err := new(entryBuffer).decode(e.Append(nil))
+	got, err := (&entryBuffer{newest: 2}).decode(e.Append(nil))
 	if err != nil || !reflect.DeepEqual(*got, e) {
 		t.Fatalf("got %+v, %v", got, err)
 	}

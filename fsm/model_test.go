@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -29,14 +30,17 @@ type model struct {
 	queue       []waiter // in the order in which they came
 	notes       []waiter // grants that may not have been seen
 	origins     map[string]origin
+	members     map[string]About
+	level       byte
 	counters    counters
 	graves      []Grave
 	frees       []place  // to be served at the end of the command
+	refused     []Origin // in this entry
 	events      []string // what the sink gets
 }
 
 func newModel() *model {
-	m := &model{origins: map[string]origin{}}
+	m := &model{origins: map[string]origin{}, members: map[string]About{}, level: 1}
 	for db := range m.dbs {
 		m.dbs[db] = map[string]modelItem{}
 	}
@@ -50,7 +54,7 @@ func (m *model) clone() *model {
 		c.dbs[db] = maps.Clone(m.dbs[db])
 	}
 	c.queue, c.notes = slices.Clone(m.queue), slices.Clone(m.notes)
-	c.origins = maps.Clone(m.origins)
+	c.origins, c.members = maps.Clone(m.origins), maps.Clone(m.members)
 	c.graves, c.frees, c.events = slices.Clone(m.graves), slices.Clone(m.frees), slices.Clone(m.events)
 	return &c
 }
@@ -60,6 +64,7 @@ func (m *model) answer(o Origin, seq uint64, reply string) {
 }
 
 func (m *model) refuse(o Origin, seq uint64) {
+	m.refused = append(m.refused, o)
 	m.events = append(m.events, fmt.Sprintf("%s/%d#%d refused", o.Node, o.Incarnation, seq))
 }
 
@@ -291,7 +296,7 @@ func (m *model) apply(index, term uint64, e *Entry, reads []Read) {
 	if e.Term != 0 && e.Term != term {
 		return
 	}
-	m.limits = e.Limits
+	m.limits, m.refused, m.level = e.Limits, nil, max(m.level, e.Version)
 	if e.Term != 0 && e.Clock > m.clock {
 		m.clock = e.Clock
 	}
@@ -306,11 +311,19 @@ func (m *model) apply(index, term uint64, e *Entry, reads []Read) {
 	for i := range e.Runs {
 		r := &e.Runs[i]
 		admitted := m.admit(r)
+		if !admitted {
+			readUpTo(place)
+			m.refuse(r.Origin, r.First)
+		}
 		for j := range r.Commands {
 			readUpTo(place)
 			if seq := r.First + uint64(j); admitted && seq == m.origins[r.Origin.Node].last+1 {
 				m.origins[r.Origin.Node] = origin{r.Origin.Incarnation, seq}
-				m.command(Caller{r.Origin, r.Commands[j].Conn, seq}, &r.Commands[j])
+				m.command(Caller{r.Origin, r.Commands[j].Conn, seq}, &r.Commands[j], e.Version)
+				if m.members[r.Origin.Node].Removed && j < len(r.Commands)-1 {
+					m.refuse(r.Origin, seq+1)
+					admitted = false
+				}
 			}
 			place++
 		}
@@ -352,11 +365,12 @@ func (m *model) expireDue() {
 func (m *model) admit(r *Run) bool {
 	o, known := m.origins[r.Origin.Node]
 	switch {
+	case m.members[r.Origin.Node].Removed:
+		return false
 	case known && o.incarnation == r.Origin.Incarnation && r.First <= o.last+1:
 		return true
 	case known && o.incarnation >= r.Origin.Incarnation,
 		r.First != 1 || len(r.Commands) == 0 || r.Commands[0].Kind != KindRegister:
-		m.refuse(r.Origin, r.First)
 		return false
 	}
 	m.origins[r.Origin.Node] = origin{r.Origin.Incarnation, 0}
@@ -366,7 +380,7 @@ func (m *model) admit(r *Run) bool {
 	return true
 }
 
-func (m *model) command(who Caller, c *Command) {
+func (m *model) command(who Caller, c *Command, version byte) {
 	me := peer{who.Origin.Node, who.Conn}
 	mine := func(w waiter) bool { return w.peer() == me }
 	reply := "OK"
@@ -374,6 +388,8 @@ func (m *model) command(who Caller, c *Command) {
 	case KindCommand:
 		m.drop(mine)
 		reply = m.run(who, c)
+	case KindRegister, KindAdmit, KindForget, KindSilence:
+		reply = m.order(who, c, version)
 	case KindClose:
 		m.quit(mine, "null")
 		if i := slices.IndexFunc(m.notes, mine); i >= 0 && len(c.Words) > 0 {
@@ -390,6 +406,65 @@ func (m *model) command(who Caller, c *Command) {
 		m.serveFreed()
 	}
 	m.answer(who.Origin, who.Seq, reply)
+}
+
+// order does what a command says about nodes. The words of the random test are good, or end too early.
+func (m *model) order(who Caller, c *Command, version byte) string {
+	var a [4]string
+	for i := range min(len(a), len(c.Words)) {
+		a[i] = string(c.Words[i])
+	}
+	want := map[Kind]int{KindRegister: 4, KindAdmit: 3, KindForget: 1, KindSilence: 2}[c.Kind]
+	switch {
+	case c.Kind == KindRegister && (version < 2 || len(c.Words) == 0):
+		return "OK"
+	case len(c.Words) < want:
+		what := map[Kind]string{KindRegister: "registering", KindAdmit: "admitting a node",
+			KindForget: "removing a node", KindSilence: "silencing a node"}[c.Kind]
+		return "error ERR " + what + " was not done: words are missing, too long or no numbers"
+	case c.Kind == KindRegister:
+		n, _ := strconv.Atoi(a[3])
+		m.members[who.Origin.Node] = About{a[0], a[1], a[2], n, false}
+		return "OK"
+	}
+	about, o := m.members[a[0]], m.origins[a[0]]
+	onNode := func(w waiter) bool { return w.origin.Node == a[0] }
+	switch c.Kind {
+	case KindAdmit:
+		if about.Disk != a[1] {
+			about = About{Disk: a[1]}
+		}
+		about.Address, about.Removed = a[2], false
+	case KindForget:
+		about.Removed = true
+		m.drop(onNode)
+		m.quit(onNode, "")
+		m.serveFreed()
+		if o.last > 0 {
+			m.events = append(m.events, fmt.Sprintf("%s/%d silenced", a[0], o.incarnation))
+		}
+	case KindSilence:
+		if o.last == 0 || fmt.Sprint(o.incarnation) != a[1] {
+			return "int 0"
+		}
+		m.counters.silenced++
+		n := m.quit(onNode, "")
+		m.serveFreed()
+		m.events = append(m.events, fmt.Sprintf("%s/%d silenced", a[0], o.incarnation))
+		return fmt.Sprintf("int %d", n)
+	}
+	m.members[a[0]], m.origins[a[0]] = about, o
+	if c.Kind == KindAdmit {
+		return fmt.Sprintf("int %d", o.incarnation)
+	}
+	return "OK"
+}
+
+// beginAnew keeps what outlives a cluster.
+func (m *model) beginAnew(floor uint64) {
+	m.counters.token = max(m.counters.token, floor)
+	m.queue, m.notes, m.index, m.term = nil, nil, 0, 0
+	m.origins, m.members = map[string]origin{}, map[string]About{}
 }
 
 // run runs a command of the test's runner; one that panics leaves nothing behind but the graves.
@@ -410,6 +485,9 @@ func (m *model) run(who Caller, c *Command) (reply string) {
 }
 
 func (m *model) read(r *Read) {
+	if slices.Contains(m.refused, r.Origin) {
+		return
+	}
 	who := Caller{r.Origin, r.Command.Conn, 0}
 	m.events = append(m.events, "read "+modelOps(m, who, int(r.Command.DB), r.Command.Words, false))
 }

@@ -17,6 +17,18 @@ type origin struct {
 	last        uint64 // the last number that ran
 }
 
+// is tells whether who is the registered incarnation; a node that was only admitted has none yet.
+func (o *origin) is(who Origin) bool { return o.incarnation == who.Incarnation && o.last > 0 }
+
+// Ran returns the last number of origin that ran, and 0 if it is not the registered incarnation of its node.
+// After the restore of a snapshot it tells a node which of its commands ran although it saw no reply.
+func (m *Machine) Ran(who Origin) (last uint64) {
+	if o, ok := m.nodes.origins.Get(who.Node); ok && o.is(who) {
+		return o.last
+	}
+	return 0
+}
+
 // Caller says on whose behalf a command runs.
 type Caller struct {
 	Origin Origin
@@ -31,24 +43,34 @@ func (c Caller) Name() string {
 }
 
 // admit finds the origin of a run. The copy it returns is the run's to change; settle puts it back. It
-// returns nil, and says so to the sink, where none of the run may run. Numbers in a run are consecutive, so
-// if its first one is not too high, none is.
+// returns nil where none of the run may run. Numbers in a run are consecutive, so if its first one is not
+// too high, none is.
 func (m *Machine) admit(r *Run, sink Sink) *origin {
-	known, ok := m.origins.Get(r.Origin.Node)
+	known, ok := m.nodes.origins.Get(r.Origin.Node)
 	o := &origin{incarnation: r.Origin.Incarnation}
-	again := ok && known.incarnation == r.Origin.Incarnation
+	again := ok && known.is(r.Origin)
 	if again {
 		*o = *known
 	}
 	older := ok && known.incarnation > r.Origin.Incarnation
-	if older || !again && !registers(r) || r.First > o.last+1 {
-		sink.Refuse(r.Origin, r.First)
+	if older || !again && !registers(r) || r.First > o.last+1 || m.nodes.removed(r.Origin.Node) {
 		return nil
 	}
 	if ok && !again {
-		m.dropWaiters(r.Origin.Node, sink)
+		m.dropNode(r.Origin.Node, sink)
 	}
 	return o
+}
+
+// refuse tells that r was not run from its command j on.
+func (m *Machine) refuse(r *Run, j int, sink Sink) {
+	m.at.refused = append(m.at.refused, r.Origin)
+	sink.Refuse(r.Origin, r.First+uint64(j))
+}
+
+// leaves tells whether the command of r at place j has removed the node that sent it, before its last one.
+func (m *Machine) leaves(r *Run, j int) bool {
+	return r.Commands[j].Kind == KindForget && j+1 < len(r.Commands) && m.nodes.removed(r.Origin.Node)
 }
 
 // registers tells whether a run is the first one of its origin.
@@ -57,15 +79,10 @@ func registers(r *Run) bool {
 }
 
 // settle remembers how far a run came.
-func (m *Machine) settle(r *Run, o *origin) {
-	node := r.Origin.Node
-	if _, ok := m.origins.Get(node); !ok {
-		node = keep(node)
-	}
-	m.origins.Set(node, o)
-}
+func (m *Machine) settle(r *Run, o *origin) { m.nodes.setOrigin(r.Origin.Node, o) }
 
-// number runs the command of r at place j unless it has run already.
+// number runs the command of r at place j unless it has run already. An order looks at what is known of
+// nodes, this one perhaps, so that must be up to date.
 func (m *Machine) number(o *origin, r *Run, j int, sink Sink) {
 	seq := r.First + uint64(j)
 	if seq <= o.last {
@@ -73,6 +90,10 @@ func (m *Machine) number(o *origin, r *Run, j int, sink Sink) {
 	}
 	o.last = seq
 	c := &r.Commands[j]
+	if c.Kind.isOrder() {
+		now := *o
+		m.settle(r, &now)
+	}
 	who := Caller{Origin: Origin{r.Origin.Node, o.incarnation}, Conn: c.Conn, Seq: seq}
 	sink.Answer(who.Origin, seq, m.dispatch(who, c, sink))
 }
@@ -85,12 +106,20 @@ func (m *Machine) dispatch(who Caller, c *Command, sink Sink) Reply {
 	}
 	defer m.commit(sink)
 	switch c.Kind {
+	case KindRegister: // admit has done it, but for what it says about itself
+		return m.describe(who.Origin.Node, c.Words)
 	case KindClose:
 		m.closeConn(who, len(c.Words) > 0)
 	case KindUnblock:
 		return m.unblock(who, c)
+	case KindAdmit:
+		return m.admitNode(c.Words)
+	case KindForget:
+		return m.forgetNode(c.Words, sink)
+	case KindSilence:
+		return m.silence(c.Words, sink)
 	}
-	return resp.OK() // KindRegister: admit has done it
+	return resp.OK()
 }
 
 // closeConn ends a connection: it leaves the queue. unread tells that the reply to its last command was
@@ -120,8 +149,16 @@ func (m *Machine) unblock(who Caller, c *Command) Reply {
 	return resp.Int(1)
 }
 
-// dropWaiters ends everything that waits on connections of a node that has started anew.
-func (m *Machine) dropWaiters(node string, sink Sink) {
+// dropNode ends everything that waits on connections of a node that has started anew or was removed.
+func (m *Machine) dropNode(node string, sink Sink) {
+	// Whether the replies to these were written is not known, so their locks stay until their time is over.
+	m.forgetAll(func(w *waiter) bool { return w.origin.Node == node })
+	m.dropWaiters(node, sink)
+}
+
+// dropWaiters takes all who wait on connections of a node out of their queues, without an answer, and
+// returns how many there were.
+func (m *Machine) dropWaiters(node string, sink Sink) int {
 	var gone []*waiter
 	m.queue.all.Scan(func(w *waiter) bool {
 		if w.origin.Node == node {
@@ -133,8 +170,7 @@ func (m *Machine) dropWaiters(node string, sink Sink) {
 		m.leave(w)
 		m.freed(w.db, w.key)
 	}
-	// Whether the replies to these were written is not known, so their locks stay until their time is over.
-	m.forgetAll(func(w *waiter) bool { return w.origin.Node == node })
 	m.serve(0)
 	m.commit(sink)
+	return len(gone)
 }

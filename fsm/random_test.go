@@ -44,10 +44,10 @@ func TestRandom(t *testing.T) {
 		c := w.model.counters
 		sum.grants, sum.expired = sum.grants+c.grants, sum.expired+c.expired
 		sum.tickets, sum.undone = sum.tickets+c.tickets, sum.undone+c.undone
-		sum.forced += c.forced
+		sum.forced, sum.silenced = sum.forced+c.forced, sum.silenced+c.silenced
 	}
-	t.Logf("%d seeds: %d grants, %d parked, %d expired, %d undone, %d forced",
-		seeds, sum.grants, sum.tickets, sum.expired, sum.undone, sum.forced)
+	t.Logf("%d seeds: %d grants, %d parked, %d expired, %d undone, %d forced, %d silenced",
+		seeds, sum.grants, sum.tickets, sum.expired, sum.undone, sum.forced, sum.silenced)
 }
 
 // keptView is a view with what it said when it was made.
@@ -67,6 +67,7 @@ type world struct {
 	views    []keptView
 	index    uint64
 	term     uint64
+	version  byte // the newest that its leaders write
 	clock    Clock
 	limits   Limits
 	log      []string // the last entries
@@ -75,7 +76,7 @@ type world struct {
 func newWorld(seed int64) *world {
 	w := &world{
 		Rand: rand.New(rand.NewSource(seed)), model: newModel(), sent: map[Origin][]Command{},
-		nodes: []Origin{{"n1", 1}, {"n2", 1}, {"n3", 1}}, term: 1,
+		nodes: []Origin{{"n1", 1}, {"n2", 1}, {"n3", 1}}, term: 1, version: 1,
 	}
 	for i := range w.replicas {
 		w.replicas[i] = New(opRunner{})
@@ -134,6 +135,9 @@ func (w *world) command() Command {
 		c.Words = words(pick(w, "TIMEOUT", "ERROR"))
 	case n < 12:
 		c.Kind = KindRegister
+		c.Words = w.about()
+	case n < 17 && w.version > 1:
+		w.order(&c)
 	case n < 30: // a script, perhaps with a bad end
 		for range 1 + w.Intn(5) {
 			c.Words = append(c.Words, []byte(w.op()))
@@ -145,6 +149,32 @@ func (w *world) command() Command {
 		c.Words = words(w.op())
 	}
 	return c
+}
+
+// about is what a node says when it registers, at times less or more than this version knows.
+func (w *world) about() [][]byte {
+	all := words("client"+w.key(), "peer"+w.key(), "disk"+w.key(), pick(w, "1", "2"), "of a later version")
+	return all[:pick(w, 0, 1, 3, 4, 4, 4, 5)]
+}
+
+// order makes c tell something about a node.
+func (w *world) order(c *Command) {
+	node := pick(w, "n1", "n2", "n2", "n3", "n3", "n4")
+	switch w.Intn(6) {
+	case 0:
+		if w.Intn(10) > 0 {
+			node = pick(w, "n3", "n4") // the others must go on
+		}
+		c.Kind, c.Words = KindForget, words(node)
+	case 1, 2:
+		incarnation := w.model.origins[node].incarnation - uint64(w.Intn(8)/7)
+		c.Kind, c.Words = KindSilence, words(node, fmt.Sprint(incarnation))
+	default:
+		c.Kind, c.Words = KindAdmit, words(node, "disk"+w.key(), "peer"+w.key())
+	}
+	if w.Intn(20) == 0 {
+		c.Words = c.Words[:len(c.Words)-1]
+	}
 }
 
 // run returns commands of some node from some number on: mostly the next ones, at times a repetition, a
@@ -174,7 +204,7 @@ func (w *world) run() Run {
 		for uint64(len(w.sent[o])) < seq {
 			c := w.command()
 			if len(w.sent[o]) == 0 {
-				c = Command{Kind: KindRegister}
+				c = Command{Kind: KindRegister, Words: w.about()}
 			}
 			w.sent[o] = append(w.sent[o], c)
 		}
@@ -192,7 +222,10 @@ func (w *world) entry() (*Entry, []Read) {
 	if w.Intn(30) == 0 {
 		w.limits = pick(w, Limits{}, Limits{Waiters: 3}, Limits{WaitersPerKey: 1}, Limits{Waiters: 8, WaitersPerKey: 2})
 	}
-	e := &Entry{Nonce: w.Uint64(), Term: w.term, Clock: w.clock, Limits: w.limits}
+	if w.Intn(40) == 0 {
+		w.version = 2
+	}
+	e := &Entry{Version: byte(w.Intn(int(w.version) + 1)), Nonce: w.Uint64(), Term: w.term, Clock: w.clock, Limits: w.limits}
 	switch w.Intn(30) {
 	case 0:
 		e.Term-- // stamped by a leader that was none any more, or not stamped where the term is 1
@@ -205,11 +238,14 @@ func (w *world) entry() (*Entry, []Read) {
 		r := w.run()
 		commands += len(r.Commands)
 		e.Runs = append(e.Runs, r)
+		if slices.ContainsFunc(r.Commands, func(c Command) bool { return c.Kind > KindUnblock }) {
+			e.Version = 2
+		}
 	}
 	var reads []Read
 	for range w.Intn(4) {
 		c := Command{Conn: 1, DB: pick[uint8](w, 0, 1), Words: words(w.readOp(), w.readOp())}
-		reads = append(reads, Read{w.Intn(commands + 2), w.Intn(4) == 0, w.nodes[0], c})
+		reads = append(reads, Read{w.Intn(commands + 2), w.Intn(4) == 0, pick(w, w.nodes...), c})
 	}
 	slices.SortStableFunc(reads, func(a, b Read) int { return cmp.Compare(a.Before, b.Before) })
 	return e, reads
@@ -250,6 +286,10 @@ func (r *recorder) Refuse(o Origin, seq uint64) {
 	r.events = append(r.events, fmt.Sprintf("%s/%d#%d refused", o.Node, o.Incarnation, seq))
 }
 
+func (r *recorder) Silenced(o Origin) {
+	r.events = append(r.events, fmt.Sprintf("%s/%d silenced", o.Node, o.Incarnation))
+}
+
 // step makes an entry and applies it everywhere.
 func (w *world) step() error {
 	w.index++
@@ -275,6 +315,11 @@ func (w *world) step() error {
 		}
 		if err := compare(m, state, want, got.events); err != nil {
 			return fmt.Errorf("replica %d: %w", i, err)
+		}
+		for _, q := range w.model.queue {
+			if !m.Waits(q.origin, q.seq) || m.Ran(q.origin) < q.seq {
+				return fmt.Errorf("replica %d: %v is not known to wait for %s", i, q.origin, q.key)
+			}
 		}
 		switch h := m.Hash(); {
 		case i == 0:
@@ -306,6 +351,9 @@ func compare(m *Machine, state string, want, got []string) error {
 // replace restores replicas from snapshots, and keeps views, at times.
 func (w *world) replace() error {
 	m := w.replicas[0]
+	if w.Intn(150) == 0 {
+		return w.beginAnew(max(4, w.model.counters.token) - 4 + uint64(w.Intn(9)))
+	}
 	if w.Intn(10) == 0 {
 		var b bytes.Buffer
 		v := m.View()
@@ -328,6 +376,18 @@ func (w *world) replace() error {
 		}
 		if err := w.replicas[i].Check(); err != nil {
 			return fmt.Errorf("restored: %w", err)
+		}
+	}
+	return nil
+}
+
+// beginAnew makes a new cluster of this one, as the restore of a backup does.
+func (w *world) beginAnew(floor uint64) error {
+	w.model.beginAnew(floor)
+	for i, m := range w.replicas {
+		m.BeginAnew(floor)
+		if err := compare(m, dumpModel(w.model), nil, nil); err != nil {
+			return fmt.Errorf("replica %d in a new cluster: %w", i, err)
 		}
 	}
 	return nil
@@ -373,17 +433,20 @@ func dumpModel(m *model) string {
 		}
 	}
 	queue, notes := slices.Clone(m.queue), slices.Clone(m.notes)
-	slices.SortFunc(queue, func(a, b waiter) int { return order(byPlace, &a, &b) })
-	slices.SortFunc(notes, func(a, b waiter) int { return order(byPeer, &a, &b) })
+	slices.SortFunc(queue, func(a, b waiter) int { return compareBy(byPlace, &a, &b) })
+	slices.SortFunc(notes, func(a, b waiter) int { return compareBy(byPeer, &a, &b) })
 	fmt.Fprintln(&b, queue, notes)
 	for _, node := range slices.Sorted(maps.Keys(m.origins)) {
 		fmt.Fprintln(&b, node, m.origins[node])
 	}
-	fmt.Fprintln(&b, m.graves)
+	for _, node := range slices.Sorted(maps.Keys(m.members)) {
+		fmt.Fprintf(&b, "%s %+v\n", node, m.members[node])
+	}
+	fmt.Fprintln(&b, m.level, m.graves)
 	return b.String()
 }
 
-func order(less func(a, b *waiter) bool, a, b *waiter) int {
+func compareBy(less func(a, b *waiter) bool, a, b *waiter) int {
 	switch {
 	case less(a, b):
 		return -1
@@ -406,9 +469,10 @@ func dumpMachine(m *Machine) string {
 	m.queue.all.Scan(func(w *waiter) bool { queue = append(queue, *w); return true })
 	m.queue.unseen.Scan(func(w *waiter) bool { notes = append(notes, *w); return true })
 	fmt.Fprintln(&b, queue, notes)
-	m.origins.Scan(func(node string, o *origin) bool { fmt.Fprintln(&b, node, *o); return true })
+	m.nodes.origins.Scan(func(node string, o *origin) bool { fmt.Fprintln(&b, node, *o); return true })
+	m.nodes.members.Scan(func(node string, a *About) bool { fmt.Fprintf(&b, "%s %+v\n", node, *a); return true })
 	var graves []Grave
 	m.graves.inOrder(func(g Grave) { graves = append(graves, g) })
-	fmt.Fprintln(&b, graves)
+	fmt.Fprintln(&b, m.nodes.level, graves)
 	return b.String()
 }

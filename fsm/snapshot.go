@@ -1,11 +1,16 @@
 // The format of a snapshot: the whole state as a stream, from one View, so that it can be written beside
 // later entries.
 //
-//	8 bytes  "LOCKDSNP", varint version 1
-//	varints  clock, counters, index and term of the last entry
-//	graves, origins, then for each database its items, then the waiters and the unseen grants,
-//	each list preceded by its length
+//	8 bytes  "LOCKDSNP", varint version 1 or 2
+//	varints  clock, index and term of the last entry, counters
+//	since version 2: varints  level, count of silenced nodes
+//	graves, origins, since version 2 members, then for each database its items, then the waiters and the
+//	unseen grants, each list preceded by its length
 //	uint32   CRC-32C of all that precedes, little endian
+//
+// As long as only entries of version 1 were applied, there is nothing in the state that version 1 of this
+// format could not say, and that is what is written: in a cluster of which one node is newer than the
+// others, the older ones must be able to read it.
 //
 // What is derived (index of deadlines, lengths of queues, wakes) is made anew by Restore. A snapshot that
 // does not match its sum, or is of a newer version, is refused whole: the state is replaced only at the end.
@@ -23,8 +28,17 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// SnapshotVersion is the version of the snapshot format that this program writes.
-const SnapshotVersion = 1
+// SnapshotVersion is the newest version of the snapshot format that this program knows.
+const SnapshotVersion = 2
+
+// snapshotVersion is the version of the format in which a state of some level is written, and above which a
+// program that knows entries up to that level reads none.
+func snapshotVersion(level byte) uint64 {
+	if level < versionMembers {
+		return 1
+	}
+	return SnapshotVersion
+}
 
 const snapshotMagic = "LOCKDSNP"
 
@@ -63,21 +77,28 @@ func (v *View) Write(w io.Writer) error {
 	e := &encoder{w: w}
 	m := v.m
 	e.buf = append(e.buf, snapshotMagic...)
-	e.uints(SnapshotVersion, uint64(m.clock), m.at.index, m.at.term)
+	members := m.nodes.level >= versionMembers
+	e.uints(snapshotVersion(m.nodes.level), uint64(m.clock), m.at.index, m.at.term)
 	c := m.counters
 	e.uints(c.token, c.tickets, c.grants, c.expired, c.forced, c.undone)
+	if members {
+		e.uints(uint64(m.nodes.level), c.silenced)
+	}
 	e.uints(uint64(len(m.graves.ring)))
 	m.graves.inOrder(func(g Grave) {
 		e.string(g.Key)
 		e.string(g.Owner)
 		e.uints(uint64(g.DB), g.Token, uint64(g.At))
 	})
-	e.uints(uint64(m.origins.Len()))
-	m.origins.Scan(func(node string, o *origin) bool {
+	e.uints(uint64(m.nodes.origins.Len()))
+	m.nodes.origins.Scan(func(node string, o *origin) bool {
 		e.string(node)
 		e.uints(o.incarnation, o.last)
 		return true
 	})
+	if members {
+		e.members(&m.nodes)
+	}
 	for _, s := range m.dbs {
 		e.uints(uint64(s.keys.Len()))
 		s.keys.Scan(func(_ string, it *Item) bool { e.item(it); return e.err == nil })
@@ -91,6 +112,24 @@ func (v *View) Write(w io.Writer) error {
 		_, e.err = w.Write(binary.LittleEndian.AppendUint32(nil, e.sum))
 	}
 	return e.err
+}
+
+// What is so of a member, as bits.
+const memberRemoved = 1
+
+func (e *encoder) members(n *nodes) {
+	e.uints(uint64(n.members.Len()))
+	n.members.Scan(func(node string, a *About) bool {
+		for _, s := range [...]string{node, a.Client, a.Address, a.Disk} {
+			e.string(s)
+		}
+		is := uint64(0)
+		if a.Removed {
+			is |= memberRemoved
+		}
+		e.uints(uint64(a.Version), is)
+		return true
+	})
 }
 
 // What follows an item's fixed part, as bits.
@@ -120,7 +159,7 @@ func (e *encoder) waiter(w *waiter) {
 // Restore replaces the state by a snapshot. On an error the state is as it was.
 func (m *Machine) Restore(r io.Reader) error {
 	d := newDecoder(r)
-	fresh := New(m.runner)
+	fresh := New(m.runner, Knowing(int(m.buffer.newest)))
 	d.header(fresh)
 	for db := range fresh.dbs {
 		d.space(fresh.dbs[db])
@@ -145,13 +184,16 @@ func (d *decoder) header(m *Machine) {
 	if magic := d.bytes(len(snapshotMagic)); d.err == nil && string(magic) != snapshotMagic {
 		d.fail(errors.New("this is not a snapshot of lockd"))
 	}
-	if version := d.uint(); d.err == nil && version != SnapshotVersion {
-		d.fail(fmt.Errorf("it has version %d, this program knows %d: start a newer lockd",
-			version, SnapshotVersion))
+	version, known := d.uint(), snapshotVersion(m.buffer.newest)
+	if d.err == nil && (version < 1 || version > known) {
+		d.fail(fmt.Errorf("it has version %d, this program knows %d: start a newer lockd", version, known))
 		return
 	}
 	m.clock, m.at.index, m.at.term = Clock(d.uint()), d.uint(), d.uint()
-	m.counters = counters{d.uint(), d.uint(), d.uint(), d.uint(), d.uint(), d.uint()}
+	m.counters = counters{d.uint(), d.uint(), d.uint(), d.uint(), d.uint(), d.uint(), 0}
+	if version > 1 {
+		m.nodes.level, m.counters.silenced = d.level(m.buffer.newest), d.uint()
+	}
 	d.each(func() {
 		g := Grave{Key: d.string(), Owner: d.string()}
 		g.DB, g.Token, g.At = d.database(), d.uint(), Clock(d.uint())
@@ -159,8 +201,37 @@ func (d *decoder) header(m *Machine) {
 	})
 	d.each(func() {
 		node := d.string()
-		m.origins.Set(node, &origin{incarnation: d.uint(), last: d.uint()})
+		m.nodes.setOrigin(node, &origin{incarnation: d.uint(), last: d.uint()})
 	})
+	if version > 1 {
+		d.each(func() { d.member(&m.nodes) })
+	}
+}
+
+// level reads the newest entry version that was applied to the state, which is at most known.
+func (d *decoder) level(known byte) byte {
+	n := d.uint()
+	switch {
+	case d.err != nil:
+	case n < versionMembers:
+		d.fail(fmt.Errorf("its level %d is impossible", n))
+	case n > uint64(known):
+		d.fail(fmt.Errorf("it was made with entries of version %d, this program knows %d: "+
+			"start a newer lockd", n, known))
+	}
+	return byte(n)
+}
+
+func (d *decoder) member(n *nodes) {
+	node := d.string()
+	a := &About{Client: d.string(), Address: d.string(), Disk: d.string()}
+	a.Version, a.Removed = int(d.uint()), d.uint()&memberRemoved != 0
+	if _, ok := n.origins.Get(node); !ok && d.err == nil {
+		d.fail(fmt.Errorf("member %.100q has no numbers", node))
+	}
+	if d.err == nil {
+		n.setMember(node, a)
+	}
 }
 
 // space reads a database. Its keys come in order, which makes loading them fast; the deadlines are sorted

@@ -11,7 +11,10 @@ type Stats struct {
 	Expired            uint64
 	Forced             uint64
 	Undone             uint64 // commands undone after a panic
+	Silenced           uint64 // times that a node was not heard for too long
 	Waiters            int
+	Origins            int // nodes ever registered or admitted
+	Level              int // newest entry version ever applied
 	Bytes              int64
 	Keys, WithDeadline [Databases]int
 }
@@ -22,7 +25,8 @@ func (m *Machine) Stats() Stats {
 	s := Stats{
 		Index: m.at.index, Term: m.at.term, Clock: m.clock,
 		Token: c.token, Grants: c.grants, Expired: c.expired, Forced: c.forced, Undone: c.undone,
-		Waiters: m.queue.all.Len(), Bytes: m.Bytes(),
+		Silenced: c.silenced, Waiters: m.queue.all.Len(), Bytes: m.Bytes(),
+		Origins: m.nodes.origins.Len(), Level: int(m.nodes.level),
 	}
 	for db := range m.dbs {
 		s.Keys[db], s.WithDeadline[db] = m.Keys(db), m.Expires(db)

@@ -69,6 +69,13 @@ type queue struct {
 	lengths  map[place]int          // the same
 	granted  map[place]*waiter      // the same; what unseen holds
 	bytes    int64
+	numbers  map[call]bool // the parked commands, made when Waits asks, gone with any change
+}
+
+// call is a numbered command of an origin.
+type call struct {
+	origin Origin
+	seq    uint64
 }
 
 func byPlace(a, b *waiter) bool {
@@ -118,6 +125,7 @@ func (q *queue) add(w *waiter) {
 	q.parked[w.peer()] = w
 	q.lengths[w.place()]++
 	q.bytes += w.cost()
+	q.numbers = nil
 }
 
 func (q *queue) take(w *waiter) {
@@ -125,6 +133,7 @@ func (q *queue) take(w *waiter) {
 	q.patience.Delete(w)
 	delete(q.parked, w.peer())
 	q.bytes -= w.cost()
+	q.numbers = nil
 	if q.lengths[w.place()]--; q.lengths[w.place()] == 0 {
 		delete(q.lengths, w.place())
 	}
@@ -162,6 +171,20 @@ func (q *queue) places(db int, f func(place)) {
 			return false
 		})
 	}
+}
+
+// Waits tells whether the command of origin numbered seq is parked. A node that had to install a snapshot
+// asks it for each command of which it does not know more, so all are looked up once.
+func (m *Machine) Waits(origin Origin, seq uint64) bool {
+	q := m.queue
+	if q.numbers == nil {
+		q.numbers = make(map[call]bool, q.all.Len())
+		q.all.Scan(func(w *waiter) bool {
+			q.numbers[call{w.origin, w.seq}] = true
+			return true
+		})
+	}
+	return q.numbers[call{origin, seq}]
 }
 
 // park puts w at the end of its queue. A connection waits for one thing at a time: if it waits already, it

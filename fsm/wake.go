@@ -3,6 +3,8 @@
 
 package fsm
 
+import "github.com/tidwall/btree"
+
 // wake is a key that somebody waits for, with the deadline of who holds it.
 type wake struct {
 	deadline Clock
@@ -17,6 +19,10 @@ func wakeBefore(a, b wake) bool {
 		return a.place.db < b.place.db
 	}
 	return a.place.key < b.place.key
+}
+
+func newWakes() *btree.BTreeG[wake] {
+	return btree.NewBTreeGOptions(wakeBefore, btree.Options{NoLocks: true})
 }
 
 // noteWake keeps the list of wakes in step when the item of a key changes.
