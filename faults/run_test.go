@@ -112,8 +112,16 @@ func begin(t *testing.T, nodes int, args ...string) *scenario {
 
 func beginOn(t *testing.T, c *Cluster, nodes int) *scenario {
 	t.Helper()
+	if err := c.Form(nodes); err != nil {
+		t.Fatal(err)
+	}
+	return underLoad(t, c)
+}
+
+// underLoad starts the clients of a cluster that serves.
+func underLoad(t *testing.T, c *Cluster) *scenario {
+	t.Helper()
 	s := &scenario{T: t, Cluster: c, slowest: 5 * time.Second}
-	s.must(c.Form(nodes))
 	seed := rand.Uint64()
 	if n, err := strconv.ParseUint(os.Getenv("LOCKD_SEED"), 10, 64); err == nil {
 		seed = n
