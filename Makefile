@@ -5,7 +5,7 @@ FUZZ_TIME    := 200000x
 GOBIN        := $(or $(shell go env GOBIN),$(shell go env GOPATH)/bin)
 LINT         := $(GOBIN)/golangci-lint
 
-.PHONY: help build run test race lint fmt fuzz kill compat clients bench cover docs ci clean
+.PHONY: help build run test race lint fmt fuzz kill faults compat clients bench cover docs ci clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,9 @@ fuzz: ## Run each fuzz test for FUZZ_TIME (200000x: so many tries)
 
 kill: ## kill -9 a server 1,000 times, looking for every acknowledged lock after each restart
 	LOCKD_KILLS=1000 go test -count=1 -timeout 2h -v -run '^TestKilledAfterOK$$' ./server
+
+faults: ## Kill, stop, cut off and replace nodes of real clusters under load (root and iproute2 for the network)
+	LOCKD_FAULTS=1 go test -count=1 -timeout 15m -v ./faults
 
 compat: ## Compare replies with a live redis-server 7.0.15 (apt-get install redis-server)
 	LOCKD_COMPAT_LIVE=1 go test -count=1 ./compat_test
