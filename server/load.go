@@ -125,7 +125,8 @@ func (l *loader) other(d directive, warned map[string]bool) {
 func (l *loader) environ(environ []string) {
 	for _, entry := range environ {
 		name, text, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, envPrefix) || text == "" || fromKubernetes(name, text) {
+		if !strings.HasPrefix(name, envPrefix) || text == "" || fromKubernetes(name, text) ||
+			strings.HasPrefix(name, testPrefix) {
 			continue
 		}
 		word := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, envPrefix), "_", "-"))

@@ -78,11 +78,15 @@ func (s *Server) start(ctx context.Context, settings *Settings, stop func()) (er
 	return s.listen()
 }
 
-func (s *Server) openStore() (err error) {
+func (s *Server) openStore() error {
+	delay, err := testSyncDelay()
+	if err != nil {
+		return err
+	}
 	s.store, err = storage.Open(storage.Options{
 		Dir: s.cfg.Storage.Dir, NodeID: s.nodeID, LogStore: s.cfg.Storage.LogStore,
 		MinFreeBytes: uint64(s.cfg.Storage.MinFreeDisk), StallLimit: stallLimit, SnapshotRate: snapshotRate,
-		Check: fsm.Check, Log: s.log,
+		SyncDelay: delay, Check: fsm.Check, Log: s.log,
 	})
 	return WithExit(ExitDataDir, err)
 }

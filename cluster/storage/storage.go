@@ -51,6 +51,8 @@ type Options struct {
 	SnapshotRate int
 	// SegmentSize is the size of raft-wal's files; 0 is 16 MiB.
 	SegmentSize int
+	// SyncDelay is added to each append to the log: measurements imitate a slower disk with it.
+	SyncDelay time.Duration
 	// Check verifies the payload of a raft.LogCommand entry; nil is no check.
 	Check func(data []byte) error
 	// Fail is called once, with the first failure, before any call returns it. Nil logs the reason
@@ -251,6 +253,9 @@ func (s *Store) openStores() error {
 	guarded, tail, err := open()
 	if err != nil {
 		return err
+	}
+	if guarded.delay = s.opts.SyncDelay; guarded.delay > 0 {
+		s.opts.Log.Warn("each append to the log is delayed, as a measurement has asked for", "by", guarded.delay)
 	}
 	s.Stable, s.Snapshots, s.Log = stable, snaps, guarded
 	return s.agree(stable, newest, guarded, tail)

@@ -1,0 +1,28 @@
+// A setting for measurements only. It is no entry of the table of settings, so that no manual offers it.
+
+package server
+
+import (
+	"fmt"
+	"os"
+	"time"
+)
+
+// testPrefix begins the names of variables that tests and measurements set.
+const testPrefix = envPrefix + "TEST_"
+
+// testSyncDelay is how much longer each append to the log is to take, so that a machine with a quick disk can
+// show how lockd does on a slow one.
+func testSyncDelay() (time.Duration, error) {
+	name := testPrefix + "SYNC_DELAY"
+	text := os.Getenv(name)
+	if text == "" {
+		return 0, nil
+	}
+	delay, err := time.ParseDuration(text)
+	if err != nil || delay < 0 || delay > time.Second {
+		err = fmt.Errorf("%s=%s: it is a time from 0 to 1s, for measurements only", name, text)
+		return 0, WithExit(ExitUsage, err)
+	}
+	return delay, nil
+}
