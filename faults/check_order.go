@@ -18,7 +18,7 @@ func CheckCounters(ops []Op) []string {
 		switch {
 		case op.Kind == Count && op.Outcome != Refused:
 			counts[op.Key] = append(counts[op.Key], op)
-		case op.Kind == Read && op.Outcome == Yes:
+		case op.Kind == Read && op.known(): // No: there is none yet, which is 0
 			reads[op.Key] = append(reads[op.Key], op)
 		}
 	}

@@ -207,8 +207,12 @@ var cases = []struct {
 		count yes c - n1 0 5 n=1
 		count unknown c - n1 0 5
 		count yes c - n1 0 8 n=2
-		read no c - n1 20 25
 		read yes c - n1 20 25 n=1`, []string{"lost"}},
+	{"a counter is gone", `
+		read no c - n1 0 4
+		count yes c - n1 0 5 n=1
+		read no c - n1 4 7
+		read no c - n1 6 7`, []string{"[6ms, 7ms]"}},
 	{"an increment counts twice", `
 		count yes c - n1 0 5 n=1
 		count yes c - n1 6 10 n=3`, []string{"twice"}},

@@ -124,3 +124,25 @@ func TestRollingRestart(t *testing.T) {
 	}
 	s.finish()
 }
+
+// TestConnectionsKilled closes clients' connections in the midst of commands. What they sent may or may not
+// have been done; whoever waited has left.
+func TestConnectionsKilled(t *testing.T) {
+	onRequest(t)
+	s := begin(t, 3)
+	var back []func()
+	for _, n := range s.Nodes {
+		back = append(back, s.excuse(n, true))
+	}
+	for range times(20, 200) {
+		for _, n := range s.Nodes {
+			say(s, n, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	for i := range back {
+		back[i]()
+	}
+	s.settle()
+	s.finish()
+}

@@ -50,9 +50,9 @@ func TestMain(m *testing.M) {
 func long() bool { return os.Getenv("LOCKD_FAULTS") == "long" }
 
 // times is how often a scenario repeats its fault.
-func times(usual, long_ int) int {
+func times(usual, whenLong int) int {
 	if long() {
-		return long_
+		return whenLong
 	}
 	return usual
 }
