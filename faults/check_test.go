@@ -4,6 +4,7 @@
 package faults
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -56,7 +57,7 @@ func history(t *testing.T, text string) []Op {
 		}
 		ops = append(ops, op)
 	}
-	slices.SortStableFunc(ops, func(a, b Op) int { return int(a.Sent - b.Sent) })
+	slices.SortStableFunc(ops, func(a, b Op) int { return cmp.Compare(a.Sent, b.Sent) })
 	return ops
 }
 

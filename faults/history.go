@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
@@ -102,6 +103,6 @@ func (h *History) Ops() []Op {
 	h.mu.Lock()
 	ops := slices.Clone(h.ops)
 	h.mu.Unlock()
-	slices.SortStableFunc(ops, func(a, b Op) int { return int(a.Sent - b.Sent) })
+	slices.SortStableFunc(ops, func(a, b Op) int { return cmp.Compare(a.Sent, b.Sent) })
 	return ops
 }
