@@ -8,6 +8,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,7 +74,7 @@ func (g *group) newNode() *node {
 	host, port, peer := "127.0.0.1", freePort(), freePort()
 	if g.lab != nil {
 		host = g.lab.address(i)
-		n.args = append(g.lab.within(i), g.bed.lockd, "--bind", host, "--protected-mode", "no", "--peer-insecure")
+		n.args = append(g.lab.within(i), g.bed.lockd, "--bind", host, "--protected-mode=no", "--peer-insecure=yes")
 	} else {
 		n.args = []string{g.bed.lockd}
 	}
@@ -169,15 +170,20 @@ func (g *group) lead(n *node) error {
 	return fmt.Errorf("leadership could not be handed to %s", n.id)
 }
 
-// endpoint is the cluster for a load: through one of the nodes, or through all of them if it is nil.
-func (g *group) endpoint(through *node) endpoint {
+// through is the cluster for a load by way of some of its nodes.
+func (g *group) through(nodes ...*node) endpoint {
 	e := endpoint{name: "lockd", cpu: g.cpu}
-	for _, n := range g.nodes {
-		if through == nil || n == through {
-			e.addrs = append(e.addrs, n.addr)
-		}
+	for _, n := range nodes {
+		e.addrs = append(e.addrs, n.addr)
 	}
 	return e
+}
+
+// leaderLast are all nodes; a single client gets the first of them.
+func (g *group) leaderLast() ([]*node, error) {
+	leader, err := g.leader()
+	all := slices.DeleteFunc(slices.Clone(g.nodes), func(n *node) bool { return n == leader })
+	return append(all, leader), err
 }
 
 // cpu is the processor time of all nodes.

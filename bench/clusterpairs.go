@@ -66,10 +66,14 @@ func (g *group) contest() []*contestant {
 			if err != nil {
 				return sample{}, err
 			}
-			return measure(g.endpoint(leader), conns, during)
+			return measure(g.through(leader), conns, during)
 		}),
 		newContestant(onAll, func(conns int, during time.Duration) (sample, error) {
-			return measure(g.endpoint(nil), conns, during)
+			all, err := g.leaderLast()
+			if err != nil {
+				return sample{}, err
+			}
+			return measure(g.through(all...), conns, during)
 		}),
 	}
 }

@@ -271,7 +271,7 @@ func (h *herd) repeat(f fault, runs int, out *report) error {
 	}
 	slices.Sort(first)
 	out.line("| %s | %s | %d | **%.0f** | %.0f | **%.0f** | %.0f | %.0f | %.0f | %d | %s |", h.name, f.name,
-		runs, median(first), first[(len(first)-1)*9/10], slices.Max(first), median(slowest), slices.Max(slowest),
+		runs, median(first), first[(len(first)*9+9)/10-1], slices.Max(first), median(slowest), slices.Max(slowest),
 		slices.Max(back), len(errs), target)
 	if len(errs) > 0 {
 		out.line("| | the first error: %s |||||||||| ", errs[0])

@@ -39,10 +39,10 @@ func growMode(b *bed, o options, out *report) error {
 	}
 	progress("%d locks are held; a snapshot took %s", o.locks, took)
 	time.Sleep(restTime)
-	p, done := probe(g.endpoint(nil), o, probeFor+restTime)
+	p, done := probe(g.through(g.nodes...), o, probeFor+restTime)
 	time.Sleep(restTime)
 	n := g.newNode()
-	n.args = append(n.args, "--join", leader.peer)
+	n.args = append(n.args, "--join", leader.peer, "--advertise", n.peer)
 	begun := time.Now()
 	if err := n.launch(); err != nil {
 		return err
