@@ -9,21 +9,26 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"math/rand"
+	"os"
 	"reflect"
 	"runtime"
 	"testing"
 )
 
-// busy returns a machine with something of everything, and its index.
+// busy returns a machine with something of everything that version 2 knows, but nothing large: the fuzzer would
+// spend its time on that.
 func busy(tb testing.TB) *Machine {
 	tb.Helper()
 	w := newWorld(7)
-	for range 60 {
-		if err := w.step(); err != nil {
-			tb.Fatal(err)
+	m := w.replicas[1]
+	for n := 0; n < 60 || m.Stats().Waiters < 2 || m.queue.unseen.Len() == 0 || m.nodes.members.Len() < 4 ||
+		len(snapshotOf(tb, m)) > 4000; n++ {
+		if err := w.step(); err != nil || n > 1000 {
+			tb.Fatalf("entry %d: %v", n, err)
 		}
+		m = w.replicas[1]
 	}
-	return w.replicas[1]
+	return m
 }
 
 func snapshotOf(tb testing.TB, m *Machine) []byte {
@@ -58,13 +63,18 @@ func sealSnapshot(data []byte) []byte {
 
 func FuzzApply(f *testing.F) {
 	w := newWorld(3)
-	for range 12 {
+	for range 24 {
 		w.index++
 		e, _ := w.entry()
 		f.Add(e.Append(nil))
 	}
 	f.Add([]byte{})
 	f.Add([]byte{2, 0, 0, 0, 0})
+	for _, kind := range []Kind{KindAdmit, KindForget, KindSilence} {
+		e := admitting(1)
+		e.Runs[0].Commands = []Command{{Kind: KindRegister}, {Kind: kind, Words: words("n2", "1", "p")}}
+		f.Add(e.Append(nil))
+	}
 	start := snapshotOf(f, busy(f))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m := New(opRunner{})
@@ -118,6 +128,11 @@ func FuzzRestore(f *testing.F) {
 	full := snapshotOf(f, busy(f))
 	f.Add(full)
 	f.Add(full[:len(full)/2])
+	first, err := os.ReadFile("testdata/version1/snapshot")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(first)
 	f.Add([]byte(snapshotMagic + "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
 	m := New(opRunner{})
 	if err := m.Restore(bytes.NewReader(full)); err != nil {
@@ -129,6 +144,12 @@ func FuzzRestore(f *testing.F) {
 			target := New(opRunner{})
 			if err := target.Restore(bytes.NewReader(d)); err == nil {
 				_ = target.Apply(target.Index()+1, 1, (&Entry{Term: 1, Clock: 1 << 40}).Append(nil), nil, noSink{})
+				target.Members()
+				again := New(opRunner{})
+				if err := again.Restore(bytes.NewReader(snapshotOf(t, target))); err != nil {
+					t.Fatalf("what was read is not read again: %v", err)
+				}
+				target.BeginAnew(1 << 50)
 				continue
 			}
 			if err := m.Restore(bytes.NewReader(d)); err == nil || m.Hash() != hash {
@@ -188,12 +209,14 @@ func TestDamagedSnapshot(t *testing.T) {
 // TestAbsurdLengths restores snapshots that promise more than there is.
 func TestAbsurdLengths(t *testing.T) {
 	zeros := func(b []byte, n int) []byte { return append(b, make([]byte, n)...) }
-	head := zeros([]byte(snapshotMagic+"\x01"), 9) // clock, index, term, counters
+	head := zeros([]byte(snapshotMagic+"\x01"), 9)                       // clock, index, term, counters
+	second := append(zeros([]byte(snapshotMagic+"\x02"), 9), 2, 0, 0, 0) // level, silences, graves, origins
 	huge := binary.AppendUvarint(nil, 1<<62)
 	for name, data := range map[string][]byte{
 		"graves":  append(bytes.Clone(head), huge...),
 		"string":  append(append(bytes.Clone(head), 1), huge...),
 		"origins": append(zeros(bytes.Clone(head), 1), huge...),
+		"members": append(bytes.Clone(second), huge...),
 		"items":   append(zeros(bytes.Clone(head), 2), huge...),
 		"waiters": append(zeros(bytes.Clone(head), 18), huge...),
 	} {

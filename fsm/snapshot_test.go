@@ -142,9 +142,11 @@ func TestSnapshotErrors(t *testing.T) {
 			t.Errorf("read failed after %d bytes: %v", after, err)
 		}
 	}
-	newer := bytes.Clone(data)
-	newer[len(snapshotMagic)] = SnapshotVersion + 1
-	if err := m.Restore(bytes.NewReader(newer)); err == nil || !strings.Contains(err.Error(), "newer lockd") {
-		t.Errorf("a newer version: %v", err)
+	for _, version := range []byte{0, SnapshotVersion + 1} {
+		other := bytes.Clone(data)
+		other[len(snapshotMagic)] = version
+		if err := m.Restore(bytes.NewReader(other)); err == nil || !strings.Contains(err.Error(), "newer lockd") {
+			t.Errorf("version %d: %v", version, err)
+		}
 	}
 }
