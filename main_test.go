@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"fsm":             {"resp"},
 	"commands":        {"fsm", "resp"},
 	"session":         {"commands", "fsm", "resp"},
+	"discovery":       {"commands", "fsm", "resp", "session"},
 	"cluster":         {"fsm", "resp"},
 	"cluster/storage": {},
 	"cluster/memnet":  {"cluster"},

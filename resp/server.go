@@ -71,8 +71,8 @@ func (s *Server) ServeTLS(ln net.Listener, cfg *tls.Config) error {
 	return s.ServeAs(ln, cfg, s.handler)
 }
 
-// ServeAs is Serve for a listener with a handler of its own, and with TLS unless cfg is nil: a port that shows
-// the same server in another way shares its limits and counters.
+// ServeAs is Serve for a listener with a handler of its own, and with TLS unless cfg is nil. Such a port
+// shares the server's limits and counters.
 func (s *Server) ServeAs(ln net.Listener, cfg *tls.Config, h Handler) error {
 	plain := listener{Listener: ln, s: s, handler: h}
 	if cfg == nil {

@@ -1,6 +1,7 @@
 // A node shows itself on several ports: as it is on the data port, and to clients that know how to follow a
-// leader, as a Redis Sentinel or as a node of a Redis Cluster (package discovery). The connections of all these
-// ports are the same kind of thing and run the same table; what a port does differently is its View.
+// leader, as a Redis Sentinel or as a node of a Redis Cluster (package discovery). The connections of all
+// these ports are the same kind of thing, and run commands of a table in the same way; what a port does
+// differently is its View.
 
 package session
 
