@@ -1,18 +1,18 @@
-// How a node comes to belong to a cluster, before there is any Raft: this file has the plan, and the loop that
-// asks the others and follows what is decided.
+// How a node comes to belong to a cluster, before there is any Raft: this file has the plan, and the loop
+// that asks the others and follows what is decided.
 //
 // The danger is that a part of the nodes elects a leader and acknowledges writes while others, with the same
 // names and with empty or exchanged disks, do the same. So the first start has two durable steps:
 //
-//	A  nothing is stored. The node asks all others until it has seen every one of them empty, at one time.
+//	A  nothing is stored. The node asks all others until it has seen every one of them empty in one round.
 //	B  the membership is stored, all disks named in it. The node asks until every other has stored the same.
 //	C  it is stored that the membership is complete. Only now raft starts.
 //
-// Whoever is at C knows that all have passed B, so a node at B that meets one at C may follow. Nothing is ever
-// taken back: a node that was seen at B stays there, or has lost its disk. The name of the cluster is made of
-// the disks, so two nodes with the same name of a cluster have stored the same membership to the letter; a
-// node that lost its disk after it was seen has another disk, and can be part of no such membership. A crash at
-// any point goes on from what is stored.
+// Whoever is at C knows that all have passed B, so a node at B that meets one at C may follow. Nothing is
+// ever taken back: a node that was seen at B stays there, or has lost its disk. The name of the cluster is
+// made of the disks, so two nodes with the same name of a cluster have stored the same membership to the
+// letter; a node that lost its disk after it was seen has another disk, and can be part of no such
+// membership. A crash at any point goes on from what is stored.
 //
 // What is decided after a round of asking is in form_judge.go, free of network and disk.
 
@@ -207,6 +207,7 @@ func (f *former) run(ctx context.Context) (*Membership, error) {
 		m := f.view.m
 		f.mu.Unlock()
 		if err != nil {
+			f.lastWords(ctx)
 			return nil, err
 		}
 		if m != nil && m.Complete {
@@ -225,6 +226,15 @@ func (f *former) run(ctx context.Context) (*Membership, error) {
 		}
 		pause = min(pause*2, longPause)
 	}
+}
+
+// lastWords goes on answering for a moment, so that the other nodes find out as well what is wrong, instead
+// of waiting for one that is gone.
+func (f *former) lastWords(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, longPause)
+	defer cancel()
+	_ = f.look(ctx) // who hears of this state for the first time looks here at once
+	<-ctx.Done()
 }
 
 // rest waits for the next round.

@@ -1,5 +1,5 @@
-// The questions that nodes ask each other before they are members of the same cluster, and what a node answers
-// while it forms one and after.
+// The questions that nodes ask each other before they are members of the same cluster, and what a node
+// answers while it forms one and after.
 
 package cluster
 

@@ -52,10 +52,10 @@ func (g *forming) begin() error {
 	return nil
 }
 
-// startOver is what to do where a cluster cannot be completed. Raft runs only where the membership is complete, so
-// there are no locks where nobody answers; whether that is so somewhere else, this node cannot know.
-const startOver = "start it with the plan that it had, or, if none of its nodes answers clients (then no lock was " +
-	"ever given), empty the data folders of all of them and start them again"
+// startOver is what to do where a cluster cannot be completed. Raft runs only where the membership is
+// complete, so there are no locks where nobody answers; whether somebody does, this node cannot know.
+const startOver = "start it with the plan that it had, or, if none of its nodes answers clients (then no " +
+	"lock was ever given), empty the data folders of all of them and start them again"
 
 // peers are the nodes that are known by their address: those of the list, or of what is stored.
 func (g *forming) peers() []Peer {
@@ -140,8 +140,8 @@ func (g *forming) meet(s sighting) error {
 }
 
 func twoWithOneName(node string, a, b sighting) error {
-	return fmt.Errorf("two nodes say that they are %s: one at %s with the data folder %s, one at %s with %s: each "+
-		"needs a --node-id of its own", node, a.address, a.view.Disk, b.address, b.view.Disk)
+	return fmt.Errorf("two nodes say that they are %s: one at %s with the data folder %s, one at %s with %s: "+
+		"each needs a --node-id of its own", node, a.address, a.view.Disk, b.address, b.view.Disk)
 }
 
 // gather is stage A: all must be seen empty, or already at B of the very membership that this node sees.
@@ -213,8 +213,8 @@ func (g *forming) fits(s sighting) error {
 		return fmt.Errorf("%s was removed from cluster %s, to which %s belongs: to take it in as a new member, "+
 			"start it with an empty --dir and --join %s", me, v.Cluster, who, s.address)
 	case v.Cluster != "" && v.YourDisk == "":
-		return fmt.Errorf("%s belongs to cluster %s (%s), and this node, %s, is not in it: to take it in, start it "+
-			"with --join %s; to form a new cluster, all nodes must have empty data folders", who, v.Cluster,
+		return fmt.Errorf("%s belongs to cluster %s (%s), and this node, %s, is not in it: to take it in, start "+
+			"it with --join %s; to form a new cluster, all nodes must have empty data folders", who, v.Cluster,
 			namesOf(v.Members), g.self.Node, s.address)
 	case v.Complete:
 		return fmt.Errorf("this data folder is empty, and cluster %s, to which %s belongs, knows %s with a data "+
@@ -229,8 +229,8 @@ func (g *forming) fits(s sighting) error {
 	case v.Cluster != "" && g.plan.Expect > 0:
 		return nil // it may have been started anew with another plan; its members are compared
 	case !slices.Equal(v.List, g.plan.Members) || v.Expect != g.plan.Expect:
-		return fmt.Errorf("%s was started with another plan: it has %s, and %s has %v%s: give the same to all nodes",
-			who, orElse(v.Plan, "none"), me, g.plan, listDifference(v.List, g.plan.Members))
+		return fmt.Errorf("%s was started with another plan: it has %s, and %s has %v%s: give the same to all "+
+			"nodes", who, orElse(v.Plan, "none"), me, g.plan, listDifference(v.List, g.plan.Members))
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
-// What a node durably knows of the cluster it belongs to. It stands in the store of term and vote: who loses the
-// one loses the other, and a node without its vote must not be taken for a member.
+// What a node durably knows of the cluster it belongs to. It stands in the store of term and vote: who loses
+// the one loses the other, and a node without its vote must not be taken for a member.
 
 package cluster
 

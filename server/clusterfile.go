@@ -192,24 +192,6 @@ func checkAddress(address string) error {
 	return nil
 }
 
-// onLoopback tells of an address whether only its own machine reaches it, as far as that can be told
-// without asking the DNS.
-func onLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	return loopbackHost(host)
-}
-
-func loopbackHost(host string) bool {
-	if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
-		return ip.Unmap().IsLoopback()
-	}
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
-}
-
 // addressValue is one host:port, or "".
 type addressValue struct{ at *string }
 

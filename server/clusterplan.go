@@ -89,7 +89,7 @@ func (c *Config) ClusterBind(alone bool) ([]string, error) {
 // allLoopback tells whether only this machine can reach what listens on all of the addresses.
 func allLoopback(bind []string) bool {
 	return !slices.ContainsFunc(bind, func(host string) bool {
-		return !loopbackHost(strings.TrimPrefix(host, "-"))
+		return !cluster.OnLoopback(net.JoinHostPort(strings.Trim(strings.TrimPrefix(host, "-"), "[]"), "0"))
 	})
 }
 
@@ -227,7 +227,7 @@ func checkReach(c *Config) []error {
 	}
 	var near, far string // an address that only its own machine reaches, and one of another machine
 	for _, address := range c.others() {
-		if onLoopback(address) {
+		if cluster.OnLoopback(address) {
 			near = address
 		} else {
 			far = address
@@ -241,7 +241,7 @@ func checkReach(c *Config) []error {
 	if own == "" {
 		own = c.listed()
 	}
-	if own != "" && onLoopback(own) && far != "" {
+	if own != "" && cluster.OnLoopback(own) && far != "" {
 		return []error{fmt.Errorf("advertise: %s is reached by this machine alone, and %s is on another: give "+
 			"an address or a name at which the other nodes reach this one", own, far)}
 	}

@@ -200,7 +200,7 @@ func TestClusterBindAndAdvertised(t *testing.T) {
 			advertised, err := cfg.Advertised(t.Context(), 7, c.alone)
 			if c.advertised == anyAddress {
 				host, port, errSplit := net.SplitHostPort(advertised)
-				if err == nil && (errSplit != nil || host == "" || port != "7" || onLoopback(advertised)) {
+				if err == nil && (errSplit != nil || host == "" || port != "7" || cluster.OnLoopback(advertised)) {
 					t.Errorf("advertises %q", advertised)
 				}
 				if err != nil && !strings.Contains(err.Error(), "give --advertise") { // a machine without a network
