@@ -5,7 +5,7 @@ FUZZ_TIME    := 200000x
 GOBIN        := $(or $(shell go env GOBIN),$(shell go env GOPATH)/bin)
 LINT         := $(GOBIN)/golangci-lint
 
-.PHONY: help build run test race lint fmt fuzz kill faults compat clients bench cover docs ci clean
+.PHONY: help build run cluster test race lint fmt fuzz kill faults compat clients bench cover docs ci clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -15,6 +15,9 @@ build: ## Build ./lockd, a static binary
 
 run: ## Start a lock server on 127.0.0.1:6380, as `go run .`
 	go run .
+
+cluster: ## Start a cluster of three on this machine, ports 6381 to 6383, until Ctrl-C
+	bash packaging/dev-cluster.sh
 
 test: ## Run all tests that need nothing but Go
 	go test ./...
