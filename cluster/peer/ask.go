@@ -47,8 +47,18 @@ func (n *Network) Ask(ctx context.Context, address, op string, question []byte) 
 		return answer, it, nil
 	case ctx.Err() != nil:
 		return nil, it, fmt.Errorf("no answer from %s: %w", address, ctx.Err())
+	case outOfTime(ctx, err):
+		return nil, it, fmt.Errorf("no answer from %s: %w", address, context.DeadlineExceeded)
 	}
 	return nil, it, callError(it, err)
+}
+
+// outOfTime tells whether the other side's timer for ctx's deadline has ended the call, a moment before
+// ours did.
+func outOfTime(ctx context.Context, err error) bool {
+	_, limited := ctx.Deadline()
+	code := status.Code(err)
+	return limited && (code == codes.DeadlineExceeded || code == codes.Canceled)
 }
 
 // serveAsk is gRPC's handler of a question.
@@ -71,7 +81,10 @@ func serveAsk(network any, ctx context.Context, decode func(any) error, _ grpc.U
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
 	answer, err := (*n.handler.Load()).Ask(ctx, c.other, op, question)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, status.FromContextError(ctx.Err()).Err()
+	case err != nil:
 		return nil, handlerError(err)
 	}
 	if len(answer) > n.opt.Tuning.FrameBytes {

@@ -19,7 +19,7 @@ import (
 	"github.com/divtxt/lockd/cluster/peer"
 )
 
-func logTo(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
+func logTo(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
 
 // authority issues certificates.
 type authority struct {
@@ -27,7 +27,7 @@ type authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-func newAuthority(t *testing.T) *authority {
+func newAuthority(t testing.TB) *authority {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -57,12 +57,12 @@ func template(name string) *x509.Certificate {
 }
 
 // issue writes the files of a node: a certificate with its name as common name.
-func (a *authority) issue(t *testing.T, name string) *peer.TLS {
+func (a *authority) issue(t testing.TB, name string) *peer.TLS {
 	t.Helper()
 	return a.issueInto(t, t.TempDir(), template(name))
 }
 
-func (a *authority) issueInto(t *testing.T, dir string, cert *x509.Certificate) *peer.TLS {
+func (a *authority) issueInto(t testing.TB, dir string, cert *x509.Certificate) *peer.TLS {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,117 +18,7 @@ import (
 
 	"github.com/divtxt/lockd/cluster"
 	"github.com/divtxt/lockd/cluster/memnet"
-	"github.com/divtxt/lockd/cluster/peer"
 )
-
-// limit is how long anything here may take before the test fails; what is fast in truth is.
-const limit = 10 * time.Second
-
-// world is where nodes are started.
-type world interface {
-	// listen starts a node that serves nothing yet, on an address that is new or was given by a stopped one.
-	listen(t *testing.T, name, address string) (n cluster.Network, at string)
-}
-
-// node is one started node.
-type node struct {
-	cluster.Network
-	h       *handler
-	address string
-}
-
-func start(t *testing.T, w world, name, address string) *node {
-	t.Helper()
-	n, at := w.listen(t, name, address)
-	x := &node{Network: n, address: at, h: &handler{
-		me: cluster.Identity{Node: name, Disk: "disk of " + name, Incarnation: 7, Address: at, Version: 1},
-	}}
-	x.h.forward = func(_ cluster.Identity, s cluster.Stream) error { return echo(s) }
-	t.Cleanup(func() { x.Close() })
-	x.Serve(x.h)
-	return x
-}
-
-// handler is a node that does what a test says.
-type handler struct {
-	me      cluster.Identity
-	refuse  atomic.Pointer[string]
-	forward func(cluster.Identity, cluster.Stream) error
-	ask     func(context.Context, cluster.Identity, string, []byte) ([]byte, error)
-	met     atomic.Pointer[cluster.Identity]
-	why     atomic.Int32
-}
-
-func (h *handler) Identity() cluster.Identity { return h.me }
-
-func (h *handler) Admit(other cluster.Identity, why cluster.Purpose) error {
-	h.met.Store(&other)
-	h.why.Store(int32(why))
-	if text := h.refuse.Load(); text != nil {
-		return errors.New(*text)
-	}
-	return nil
-}
-
-func (h *handler) Forward(from cluster.Identity, s cluster.Stream) error { return h.forward(from, s) }
-
-func (h *handler) Ask(ctx context.Context, from cluster.Identity, op string, q []byte) ([]byte, error) {
-	return h.ask(ctx, from, op, q)
-}
-
-func echo(s cluster.Stream) error {
-	for {
-		frame, err := s.Recv()
-		if err != nil {
-			return err
-		}
-		if err := s.Send(frame); err != nil {
-			return err
-		}
-	}
-}
-
-type memory struct{ net *memnet.Net }
-
-func (m memory) listen(_ *testing.T, name, _ string) (cluster.Network, string) {
-	return m.net.Node(name), name
-}
-
-type sockets struct{ tls *authority }
-
-func (s sockets) listen(t *testing.T, name, address string) (cluster.Network, string) {
-	opt := peer.Options{Log: logTo(t)}
-	if s.tls != nil {
-		opt.TLS = s.tls.issue(t, name)
-	}
-	n := listen(t, address, opt)
-	return n, n.at
-}
-
-// listening is a peer.Network and where it listens.
-type listening struct {
-	*peer.Network
-	at string
-}
-
-// listen opens the port at address, or anywhere if there is none.
-func listen(t *testing.T, address string, opt peer.Options) listening {
-	t.Helper()
-	if address == "" {
-		address = "127.0.0.1:0"
-	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	opt.Listener, opt.Advertise = l, l.Addr().String()
-	n, err := peer.Listen(opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { n.Close() })
-	return listening{n, opt.Advertise}
-}
 
 func TestContract(t *testing.T) {
 	checks := []struct {
@@ -166,53 +55,6 @@ func TestContract(t *testing.T) {
 			}
 		})
 	}
-}
-
-func context10(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func mustOpen(t *testing.T, from, to *node) cluster.Stream {
-	t.Helper()
-	s, it, err := from.Open(context10(t), to.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if it != to.h.me {
-		t.Fatalf("%s answered as %+v", to.h.me.Node, it)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
-
-func mustEcho(t *testing.T, s cluster.Stream, text string) {
-	t.Helper()
-	if err := s.Send([]byte(text)); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := s.Recv(); err != nil || string(got) != text {
-		t.Fatalf("%.40q came back as %.40q, %v", text, got, err)
-	}
-}
-
-// soon returns what f returns, and fails the test if it does not return.
-func soon[T any](t *testing.T, what string, f func() T) T {
-	t.Helper()
-	c := make(chan T, 1)
-	go func() { c <- f() }()
-	return receive(t, what, c)
-}
-
-func receive[T any](t *testing.T, what string, c <-chan T) (v T) {
-	t.Helper()
-	select {
-	case v = <-c:
-	case <-time.After(limit):
-		t.Fatalf("%s: nothing happened", what)
-	}
-	return v
 }
 
 func identities(t *testing.T, w world) {
@@ -272,14 +114,6 @@ func ask(t *testing.T, w world) {
 	defer cancel()
 	if _, _, err := a.Ask(ctx, b.address, "wait", nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("an Ask whose time was over: %v", err)
-	}
-}
-
-func wantRefusal(t *testing.T, err error, by cluster.Identity, text string) {
-	t.Helper()
-	var r *cluster.Refusal
-	if !errors.As(err, &r) || r.By != by || !strings.Contains(r.Text, text) {
-		t.Errorf("the error is %#v, want a refusal by %s that says %q", err, by.Node, text)
 	}
 }
 
@@ -472,13 +306,6 @@ func ends(t *testing.T, w world) {
 	}
 }
 
-func wantIs(t *testing.T, err, want error) {
-	t.Helper()
-	if !errors.Is(err, want) {
-		t.Errorf("the error is %v, want %v", err, want)
-	}
-}
-
 func closeByOpener(t *testing.T, w world) {
 	a, b := start(t, w, "a", ""), start(t, w, "b", "")
 	ended := make(chan error, 1)
@@ -641,91 +468,5 @@ func afterClose(t *testing.T, w world) {
 	}
 	if err := soon(t, "Close again", a.Close); err != nil {
 		t.Errorf("Close again: %v", err)
-	}
-}
-
-// answerRaft answers what raft's transport receives until the test ends.
-func answerRaft(t *testing.T, x *node) {
-	for {
-		select {
-		case rpc := <-x.Transport().Consumer():
-			switch q := rpc.Command.(type) {
-			case *raft.AppendEntriesRequest:
-				rpc.Respond(&raft.AppendEntriesResponse{Success: true, LastLog: uint64(len(q.Entries))}, nil)
-			case *raft.TimeoutNowRequest:
-				rpc.Respond(&raft.TimeoutNowResponse{}, nil)
-			case *raft.InstallSnapshotRequest:
-				data, err := io.ReadAll(rpc.Reader)
-				rpc.Respond(&raft.InstallSnapshotResponse{Success: int64(len(data)) == q.Size}, err)
-			default:
-				rpc.Respond(&raft.RequestVoteResponse{}, errors.New("not today"))
-			}
-		case <-t.Context().Done():
-			return
-		}
-	}
-}
-
-func appendTo(from, to *node) error {
-	q := raft.AppendEntriesRequest{Term: 3, Entries: []*raft.Log{
-		{Index: 1, Data: []byte("one")}, {Index: 2, Data: bytes.Repeat([]byte("x"), 300_000)},
-	}}
-	var answer raft.AppendEntriesResponse
-	err := from.Transport().AppendEntries("id", raft.ServerAddress(to.address), &q, &answer)
-	if err == nil && (!answer.Success || answer.LastLog != 2) {
-		return fmt.Errorf("the answer was %+v", answer)
-	}
-	return err
-}
-
-func raftRPC(t *testing.T, w world) {
-	a, b := start(t, w, "a", ""), start(t, w, "b", "")
-	go answerRaft(t, b)
-	for range 10 {
-		if err := appendTo(a, b); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if b.h.why.Load() != int32(cluster.ForRaft) || *b.h.met.Load() != a.h.me {
-		t.Errorf("Admit was asked about %+v for %c", *b.h.met.Load(), b.h.why.Load())
-	}
-	if got := a.Transport().LocalAddr(); string(got) != a.address {
-		t.Errorf("raft's address is %s, want %s", got, a.address)
-	}
-	const size = 3 << 20
-	var answer raft.InstallSnapshotResponse
-	err := a.Transport().InstallSnapshot("b", raft.ServerAddress(b.address),
-		&raft.InstallSnapshotRequest{Size: size}, &answer, io.LimitReader(zeros{}, size))
-	if err != nil || !answer.Success {
-		t.Errorf("a snapshot: %+v, %v", answer, err)
-	}
-	var vote raft.RequestVoteResponse
-	err = a.Transport().RequestVote("b", raft.ServerAddress(b.address), &raft.RequestVoteRequest{}, &vote)
-	if err == nil || !strings.Contains(err.Error(), "not today") {
-		t.Errorf("the error of an RPC came as %v", err)
-	}
-	if _, err := a.Transport().AppendEntriesPipeline("b", raft.ServerAddress(b.address)); !errors.Is(
-		err, raft.ErrPipelineReplicationNotSupported) {
-		t.Errorf("a pipeline: %v", err)
-	}
-}
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) {
-	clear(p)
-	return len(p), nil
-}
-
-func timeoutNowToSelf(t *testing.T, w world) {
-	a := start(t, w, "a", "")
-	no := "a node does not greet itself"
-	a.h.refuse.Store(&no)
-	go answerRaft(t, a)
-	for range 2 {
-		var answer raft.TimeoutNowResponse
-		if err := a.Transport().TimeoutNow("a", raft.ServerAddress(a.address), &raft.TimeoutNowRequest{}, &answer); err != nil {
-			t.Error(err)
-		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/divtxt/lockd/cluster"
@@ -70,7 +71,7 @@ func explain(address string, err error) error {
 	case errors.As(err, &record):
 		return fmt.Errorf("%s speaks no TLS, and this node does: give --peer-tls-* to all nodes, or to none "+
 			"(or something else listens there): %w", address, err)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return fmt.Errorf("%s ended the connection before it said who it is: something else may listen there, "+
 			"or only one of the two nodes has --peer-tls-*; its log says more: %w", address, err)
 	}
@@ -139,6 +140,8 @@ func judge(h cluster.Handler, cert *material, other cluster.Identity, why cluste
 	return h.Admit(other, why)
 }
 
+const notAdmitted = "a connection to the cluster port was not admitted"
+
 // accept takes connections from the listener until Close.
 func (n *Network) accept() {
 	const pause = 50 * time.Millisecond // for the system to have files or memory again
@@ -151,13 +154,13 @@ func (n *Network) accept() {
 			}
 			return
 		case err != nil:
-			n.log.warn("", "cannot accept connections of other nodes", "error", err)
+			n.log.warn("cannot accept connections of other nodes", "", err)
 			time.Sleep(pause)
 			continue
 		}
 		c, ok := n.conns.add(raw, maxConns)
 		if !ok {
-			n.log.warn("", "too many connections to the cluster port: one was closed", "limit", maxConns)
+			n.log.warn(notAdmitted, "", fmt.Errorf("%d connections are open already", maxConns))
 			raw.Close()
 			continue
 		}
@@ -165,8 +168,7 @@ func (n *Network) accept() {
 		case n.greeting <- struct{}{}:
 			n.spawn(func() { n.admit(c) })
 		default:
-			n.log.warn("", "too many connections to the cluster port that do not say who they are: one was closed",
-				"limit", maxGreeting)
+			n.log.warn(notAdmitted, "", fmt.Errorf("%d others do not say who they are", maxGreeting))
 			c.drop()
 		}
 	}
@@ -180,7 +182,7 @@ func (n *Network) admit(raw *conn) {
 	if err != nil {
 		raw.drop()
 		if !errors.Is(err, io.EOF) && n.life.Err() == nil { // io.EOF is a Probe
-			n.log.warn(hostOf(raw), "a connection to the cluster port was not admitted", "error", err)
+			n.log.warn(notAdmitted, hostOf(raw), err)
 		}
 		return
 	}
@@ -231,9 +233,10 @@ func (n *Network) decide(raw *conn, c net.Conn, h cluster.Handler, cert *materia
 	*greetedConn, error,
 ) {
 	other, why := first.Identity, cluster.Purpose(first.kind)
-	err := judge(h, cert, other, why)
+	var err error
 	switch why {
 	case cluster.ForRaft, cluster.ForForward, cluster.ForAsk:
+		err = judge(h, cert, other, why)
 	default:
 		err = fmt.Errorf("this version of lockd does not know connections of kind %q", first.kind)
 	}

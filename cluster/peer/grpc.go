@@ -38,6 +38,9 @@ const (
 	// the pings with which gRPC would measure the link.
 	streamWindow = 1 << 20
 	connWindow   = 2 << 20
+	// bufferBytes is what is read or written in one go, as long as there is that much. Without a buffer each
+	// frame would take two system calls.
+	bufferBytes = 128 << 10
 	// serverPing is how soon who accepted asks a silent other side for a sign of life, and clientPing how soon
 	// who connected does; both are the least that gRPC allows. pingLimit is how long either waits for it.
 	serverPing = time.Second
@@ -59,6 +62,8 @@ func (n *Network) newServer() *grpc.Server {
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connWindow),
+		grpc.WriteBufferSize(bufferBytes),
+		grpc.ReadBufferSize(bufferBytes),
 		grpc.ConnectionTimeout(helloLimit),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			Time: serverPing, Timeout: pingLimit, MaxConnectionIdle: idleLimit,
@@ -96,6 +101,8 @@ func (n *Network) newClient(c *greetedConn) (*grpc.ClientConn, error) {
 		),
 		grpc.WithStaticStreamWindowSize(streamWindow),
 		grpc.WithStaticConnWindowSize(connWindow),
+		grpc.WithWriteBufferSize(bufferBytes),
+		grpc.WithReadBufferSize(bufferBytes),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: clientPing, Timeout: pingLimit}),
 		grpc.WithIdleTimeout(0),
 		grpc.WithDisableRetry(),

@@ -1,9 +1,10 @@
-// A log that repeats itself at most once a minute: a node that is refused comes back each second, and a
-// stranger may come as often as he likes.
+// A log that does not repeat itself: a node that is refused comes back each second, and a stranger may
+// come as often as he likes and say something else each time.
 
 package peer
 
 import (
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -12,8 +13,8 @@ import (
 const (
 	// logPause is how long the same is not said again about the same machine.
 	logPause = time.Minute
-	// maxRemembered is about how many different things are remembered as said.
-	maxRemembered = 256
+	// maxSaid is how many lines that takes in logPause. What comes beyond is not said at all.
+	maxSaid = 200
 )
 
 // limitedLog logs what happens on the port.
@@ -24,6 +25,7 @@ type limitedLog struct {
 	said map[string]*repetition
 }
 
+// repetition is a line, and how often it was left out since.
 type repetition struct {
 	at      time.Time
 	omitted int
@@ -33,26 +35,43 @@ func newLimitedLog(log *slog.Logger) *limitedLog {
 	return &limitedLog{log: log, said: map[string]*repetition{}}
 }
 
-// warn logs text, where from is the machine that it is about, if it is about one. Machines count apart; what
-// differs between two lines about the same one does not, as a stranger could vary that.
-func (l *limitedLog) warn(from, text string, args ...any) {
-	if from != "" {
-		args = append([]any{"from", from}, args...)
+// warn logs a line and its reason, with the machine that it is about, if it is about one.
+func (l *limitedLog) warn(text, from string, reason error) {
+	if omitted, say := l.say(fmt.Sprint(text, from, reason)); say {
+		args := []any{"error", reason}
+		if from != "" {
+			args = append(args, "from", from)
+		}
+		if omitted > 0 {
+			args = append(args, "omitted", omitted)
+		}
+		l.log.Warn(text, args...)
 	}
+}
+
+// say tells whether to say a line now, and how often it was left out before.
+func (l *limitedLog) say(line string) (omitted int, say bool) {
 	l.mu.Lock()
-	last := l.said[from+" "+text]
-	if last != nil && time.Since(last.at) < logPause {
+	defer l.mu.Unlock()
+	now := time.Now()
+	last := l.said[line]
+	if last != nil && now.Sub(last.at) < logPause {
 		last.omitted++
-		l.mu.Unlock()
-		return
+		return 0, false
 	}
-	if last != nil && last.omitted > 0 {
-		args = append(args, "times_since_last_said", last.omitted)
+	if last == nil && len(l.said) >= maxSaid {
+		for other, r := range l.said {
+			if now.Sub(r.at) >= logPause {
+				delete(l.said, other)
+			}
+		}
+		if len(l.said) >= maxSaid {
+			return 0, false
+		}
 	}
-	if len(l.said) >= maxRemembered {
-		clear(l.said)
+	if last != nil {
+		omitted = last.omitted
 	}
-	l.said[from+" "+text] = &repetition{at: time.Now()}
-	l.mu.Unlock()
-	l.log.Warn(text, args...)
+	l.said[line] = &repetition{at: now}
+	return omitted, true
 }

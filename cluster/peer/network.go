@@ -86,7 +86,6 @@ type Network struct {
 	certs    *certificates // nil without TLS
 	log      *limitedLog
 	raft     *raftLayer
-	trans    *raft.NetworkTransport
 	grpc     *grpc.Server
 	greeted  *queue // connections for grpc
 	greeting chan struct{}
@@ -102,7 +101,8 @@ type Network struct {
 
 var _ cluster.Network = (*Network)(nil)
 
-// Listen starts to answer on the listener. Its errors are about certificates, and name the file.
+// Listen starts to answer on the listener. Its errors are about certificates, and name the file; the
+// listener is still the caller's then.
 func Listen(opt Options) (*Network, error) {
 	opt.Tuning.setDefaults()
 	if opt.Log == nil {
@@ -111,31 +111,23 @@ func Listen(opt Options) (*Network, error) {
 	if opt.RaftLogger == nil {
 		opt.RaftLogger = hclog.NewNullLogger()
 	}
+	var certs *certificates
+	if opt.TLS != nil {
+		var err error
+		if certs, err = loadCertificates(*opt.TLS, opt.Log); err != nil {
+			return nil, err
+		}
+	}
 	n := &Network{
 		opt:      opt,
+		certs:    certs,
 		log:      newLimitedLog(opt.Log),
 		greeting: make(chan struct{}, maxGreeting),
 		ready:    make(chan struct{}),
 		greeted:  newQueue(opt.Listener.Addr()),
 	}
 	n.life, n.end = context.WithCancel(context.Background())
-	if opt.TLS != nil {
-		certs, err := loadCertificates(*opt.TLS, opt.Log)
-		if err != nil {
-			return nil, err
-		}
-		n.certs = certs
-	}
 	n.raft = newRaftLayer(n)
-	n.trans = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream:  n.raft,
-		MaxPool: opt.Tuning.MaxPool,
-		Timeout: opt.Tuning.Timeout,
-		Logger:  opt.RaftLogger,
-		// One RPC after the other: with more, a follower that failed to write once is never replicated to again.
-		MaxRPCsInFlight:         1,
-		MsgpackUseNewTimeFormat: true,
-	})
 	n.grpc = n.newServer()
 	n.spawn(func() { _ = n.grpc.Serve(n.greeted) })
 	n.spawn(n.accept)
@@ -178,7 +170,7 @@ func (n *Network) awaitHandler(ctx context.Context) (cluster.Handler, error) {
 }
 
 // Transport implements cluster.Network.
-func (n *Network) Transport() raft.Transport { return n.trans }
+func (n *Network) Transport() raft.Transport { return n.raft.transport }
 
 // Probe implements cluster.Network. It only connects: the other side sees a connection without a hello.
 func (n *Network) Probe(ctx context.Context, address string) error {
@@ -227,7 +219,7 @@ func (n *Network) Close() error {
 	err := n.opt.Listener.Close()
 	n.conns.closeAll()
 	n.grpc.Stop()
-	if e := n.trans.Close(); err == nil {
+	if e := n.raft.transport.Close(); err == nil {
 		err = e
 	}
 	ended := make(chan struct{})

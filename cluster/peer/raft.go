@@ -15,13 +15,24 @@ import (
 // raftLayer gives raft's transport its connections.
 type raftLayer struct {
 	*queue
-	net *Network
+	net       *Network
+	transport *raft.NetworkTransport
 }
 
 var _ raft.StreamLayer = (*raftLayer)(nil)
 
 func newRaftLayer(n *Network) *raftLayer {
-	return &raftLayer{queue: newQueue(advertised(n.opt.Advertise)), net: n}
+	l := &raftLayer{queue: newQueue(advertised(n.opt.Advertise)), net: n}
+	l.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream:  l,
+		MaxPool: n.opt.Tuning.MaxPool,
+		Timeout: n.opt.Tuning.Timeout,
+		Logger:  n.opt.RaftLogger,
+		// One RPC after the other: with more, a follower that failed to write once is never replicated to again.
+		MaxRPCsInFlight:         1,
+		MsgpackUseNewTimeFormat: true,
+	})
+	return l
 }
 
 // advertised is a host and port that is not looked up: the name is what raft knows this node by.
