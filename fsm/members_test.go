@@ -146,7 +146,9 @@ func TestWordsOfOrders(t *testing.T) {
 		t.Error("the bytes that are counted have changed")
 	}
 	c.want("n1/1#21 int 0", c.by(n1, order(KindAdmit, long[1:], long[1:], longer[1:]))) // just not too long
-	if got := c.start(long, 1); !strings.Contains(got, "was not done") {
+	c.next[long] = 1
+	got := c.by(Origin{long, 1}, order(KindRegister, "c", "p", "d", "2"))
+	if !strings.Contains(got, "was not done") {
 		t.Errorf("a node whose id is too long: %s", got)
 	}
 }
@@ -192,6 +194,16 @@ func TestAdmitAnotherDisk(t *testing.T) {
 	if got, want := c.m.Members()[2], (Member{"n3", 1, 1, About{"", "n3:16380", "new", 0, false}}); got != want {
 		t.Errorf("%+v", got)
 	}
+}
+
+// A node that was admitted has no incarnation yet: nothing of it runs, or counts as running, before it has
+// registered.
+func TestAdmittedIsNotRegistered(t *testing.T) {
+	c := newCluster(t)
+	c.want("n1/1#2 int 0, n1/1#3 int 0", c.by(n1, order(KindAdmit, "n0", "d", "p"), order(KindSilence, "n0", "0")))
+	c.next["n0"] = 1
+	c.want("n0/0#1 refused", c.by(Origin{"n0", 0}, on(1, "set k v 0")))
+	c.want("n0/0#1 OK", c.start("n0", 0))
 }
 
 // A node may be removed that the state has not heard of, or that has not come yet.

@@ -226,9 +226,6 @@ func (d *decoder) member(n *nodes) {
 	node := d.string()
 	a := &About{Client: d.string(), Address: d.string(), Disk: d.string()}
 	a.Version, a.Removed = int(d.uint()), d.uint()&memberRemoved != 0
-	if _, ok := n.origins.Get(node); !ok && d.err == nil {
-		d.fail(fmt.Errorf("member %.100q has no numbers", node))
-	}
 	if d.err == nil {
 		n.setMember(node, a)
 	}

@@ -217,6 +217,19 @@ func TestDigestOfVersions(t *testing.T) {
 			}
 		}
 	}
+	for what, change := range map[string]func(m *Machine){
+		"level":   func(m *Machine) { m.nodes.level++ },
+		"silence": func(m *Machine) { m.counters.silenced++ },
+		"member":  func(m *Machine) { m.nodes.setMember("n9", &About{}) },
+	} {
+		m := New(opRunner{})
+		if err := m.Restore(bytes.NewReader(snapshotOf(t, b.m))); err != nil {
+			t.Fatal(err)
+		}
+		if change(m); m.digest() == b.m.digest() {
+			t.Errorf("a digest does not cover a %s", what)
+		}
+	}
 	// Two nodes whose numbers differ notice it with the next entry.
 	restored.nodes.setOrigin("n2", &origin{1, 1})
 	e := &Entry{Version: 2, Term: 1}
