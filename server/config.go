@@ -15,15 +15,16 @@ import (
 // Config is everything that a node is told. A Config that Load returned is complete and checked.
 // It is a value: Settings hands out copies, and nobody changes one that another can see.
 type Config struct {
-	Network  Network
-	Cluster  Cluster
-	Storage  Storage
-	Security Security
-	TLS      TLS
-	Limits   Limits
-	Queues   Queues
-	Timing   Timing
-	Log      Log
+	Network   Network
+	Cluster   Cluster
+	Discovery Discovery
+	Storage   Storage
+	Security  Security
+	TLS       TLS
+	Limits    Limits
+	Queues    Queues
+	Timing    Timing
+	Log       Log
 }
 
 // Network says where the node listens.
@@ -48,6 +49,15 @@ type Cluster struct {
 	KeyFile    string
 	CACertFile string
 	Insecure   bool // without TLS, beyond loopback
+}
+
+// Discovery says how clients find the leader, see package discovery.
+type Discovery struct {
+	SentinelPort int    // 0: none
+	MasterName   string // of the group, as Sentinels know it
+	ClusterPort  int    // of the view as a Redis Cluster, 0: none
+	Host         string // at which clients reach this node; "" is found out
+	Port         int    // of the data port, as clients reach it; 0 is the one that is opened
 }
 
 // Storage says where and how the state is kept.

@@ -25,6 +25,7 @@ func allGroups() []group {
 		{"Network", networkSettings()},
 		{"Cluster", clusterSettings()},
 		{"Peer TLS", peerTLSSettings()},
+		{"Discovery", discoverySettings()},
 		{"Storage", storageSettings()},
 		{"Security", securitySettings()},
 		{"TLS", tlsSettings()},
@@ -102,6 +103,28 @@ func peerTLSSettings() []*setting {
 			help: "Let the cluster port listen beyond loopback without TLS: whoever reaches it can then read and " +
 				"change everything, so only in a network that nobody else can enter.",
 			field: func(c *Config) value { return boolValue{&c.Cluster.Insecure} }},
+	}
+}
+
+func discoverySettings() []*setting {
+	return []*setting{
+		{name: "sentinel-port", def: "0",
+			help: "Port at which this node shows itself as a Redis Sentinel, by custom 26379; 0 is none. Sentinels " +
+				"ask for no password.",
+			field: func(c *Config) value { return portValue{intValue[int]{&c.Discovery.SentinelPort, 0, maxPort}} }},
+		{name: "sentinel-master-name", def: "mymaster",
+			help:  "Name that clients ask the Sentinels for; the same on all nodes.",
+			field: func(c *Config) value { return textValue{&c.Discovery.MasterName} }},
+		{name: "cluster-view-port", def: "0",
+			help:  "Port at which this node shows itself as one of a Redis Cluster; 0 is none.",
+			field: func(c *Config) value { return portValue{intValue[int]{&c.Discovery.ClusterPort, 0, maxPort}} }},
+		{name: "announce-host",
+			help: "Name or address at which clients reach this node, told by all nodes; by default the one of bind, " +
+				"else this machine's name or address.",
+			field: func(c *Config) value { return textValue{&c.Discovery.Host} }},
+		{name: "announce-port", def: "0",
+			help:  "Port at which clients reach the data port, where that is mapped; 0 is the port itself.",
+			field: func(c *Config) value { return portValue{intValue[int]{&c.Discovery.Port, 0, maxPort}} }},
 	}
 }
 

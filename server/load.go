@@ -195,7 +195,7 @@ func check(c *Config) []error {
 		c.Limits.MaxCommandBytes)
 	refuse(c.Queues.MaxWaitersPerKey > c.Queues.MaxWaiters,
 		"max-waiters-per-key: is more than max-waiters (%d)", c.Queues.MaxWaiters)
-	return append(errs, checkCluster(c)...)
+	return slices.Concat(errs, checkCluster(c), checkDiscovery(c))
 }
 
 // maxUnixPath is what fits into the shortest sockaddr_un of the systems that we run on (macOS).

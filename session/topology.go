@@ -106,6 +106,28 @@ func parsePort(text string) (int, error) {
 	return int(port), nil
 }
 
+// Alone returns the Topology of a node that is its whole group, and reached by clients at own.
+func Alone(node Node, own ClientAddress) Topology { return &alone{node, own} }
+
+type alone struct {
+	node Node
+	own  ClientAddress
+}
+
+// Peers returns the node itself.
+func (a *alone) Peers() []Peer {
+	peers := peersOf(a.node.Status())
+	for i := range peers {
+		if peers[i].Self {
+			peers[i].ClientAddress = a.own
+		}
+	}
+	return peers
+}
+
+// Watch never has anything to tell.
+func (*alone) Watch() (<-chan struct{}, func()) { return nil, func() {} }
+
 // group is what a node knows of the group at one moment.
 type group struct {
 	peers  []Peer
