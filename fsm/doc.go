@@ -8,6 +8,6 @@
 //
 // Where to look: machine.go applies an entry, tx.go is what handlers use, keyspace.go keeps keys and their
 // deadlines, locks.go and waiters.go are the lock semantics, origins.go is exactly-once, members.go what is
-// known of the nodes, entry.go and command.go are the format of the log, snapshot.go that of a snapshot, anew.go
-// makes a new cluster of one, check.go has the invariants.
+// known of the nodes, entry.go and command.go are the format of the log, snapshot.go that of a snapshot,
+// anew.go makes a new cluster of one, check.go has the invariants.
 package fsm
