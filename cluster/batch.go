@@ -1,4 +1,4 @@
-// A batch is what goes into one entry: consecutive commands of this node, and the reads that ride along.
+// A batch is what goes into one entry: commands of this node and of others, and the reads that ride along.
 
 package cluster
 
@@ -11,54 +11,76 @@ import (
 // batch is one entry on its way through Raft.
 type batch struct {
 	nonce uint64
-	calls []*call // in order, reads among them
-	bytes int     // their size
-	data  []byte  // the entry
+	calls []*call                    // in order, reads among them
+	bytes int                        // their size
+	own   struct{ calls, bytes int } // this node's among them
+	data  []byte                     // the entry
 
-	reads  []fsm.Read
-	readOf []*call // the call of each read
-	run    []fsm.Command
-	first  uint64
-}
-
-// fill takes calls from the front of waiting while they fit into an entry of limit bytes, at least one, and
-// returns the rest.
-func (b *batch) fill(waiting []*call, limit int, origin fsm.Origin) (rest []*call) {
-	n, most := 0, min(len(waiting), maxCallsPerEntry)
-	b.calls, b.run = make([]*call, 0, most), slices.Grow(b.run[:0], most)
-	for ; n < most; n++ {
-		c := waiting[n]
-		size := c.Command.Size()
-		if n > 0 && b.bytes+size > limit {
-			break
-		}
-		b.bytes += size
-		c.cut = true
-		b.calls = append(b.calls, c)
-		if c.Read {
-			b.reads = append(b.reads, fsm.Read{
-				Before: len(b.run), Long: c.Long, Origin: origin, Command: c.Command,
-			})
-			b.readOf = append(b.readOf, c)
-			continue
-		}
-		if len(b.run) == 0 {
-			b.first = c.seq
-		}
-		b.run = append(b.run, c.Command)
-	}
-	return waiting[n:]
+	reads    []fsm.Read
+	readOf   []*call // the call of each read
+	runs     []fsm.Run
+	commands []fsm.Command // of all runs
 }
 
 // maxCallsPerEntry bounds the time that an entry takes to apply.
 const maxCallsPerEntry = 4096
 
-// encode makes the entry.
-func (b *batch) encode(e fsm.Entry, origin fsm.Origin) {
-	e.Nonce = b.nonce
-	if len(b.run) > 0 {
-		e.Runs = []fsm.Run{{Origin: origin, First: b.first, Commands: b.run}}
+// fill takes calls from the front of waiting while they fit into an entry of limit bytes, at least one, and
+// returns the rest.
+func (b *batch) fill(waiting []*call, limit int, self fsm.Origin) (rest []*call) {
+	most := min(len(waiting), maxCallsPerEntry)
+	if b.calls == nil {
+		b.calls = make([]*call, 0, most)
 	}
+	b.commands = slices.Grow(b.commands, most)
+	n := 0
+	for ; n < len(waiting) && len(b.calls) < maxCallsPerEntry; n++ {
+		c := waiting[n]
+		if c.from != nil && c.from.gone() {
+			continue // its node sends it again, by another stream
+		}
+		if len(b.calls) > 0 && b.bytes+c.size > limit {
+			break
+		}
+		b.bytes += c.size
+		b.add(c, self)
+	}
+	return waiting[n:]
+}
+
+func (b *batch) add(c *call, self fsm.Origin) {
+	origin := self
+	if c.from == nil {
+		c.cut = true
+		b.own.calls++
+		b.own.bytes += c.size
+	} else {
+		origin = c.from.origin
+	}
+	b.calls = append(b.calls, c)
+	if c.Read {
+		b.reads = append(b.reads, fsm.Read{
+			Before: len(b.commands), Long: c.Long, Origin: origin, Command: c.Command,
+		})
+		b.readOf = append(b.readOf, c)
+		return
+	}
+	b.commands = append(b.commands, c.Command)
+	if last := len(b.runs) - 1; last >= 0 {
+		r := &b.runs[last]
+		if r.Origin == origin && r.First+uint64(len(r.Commands)) == c.number {
+			r.Commands = b.commands[len(b.commands)-len(r.Commands)-1:]
+			return
+		}
+	}
+	b.runs = append(b.runs, fsm.Run{
+		Origin: origin, First: c.number, Commands: b.commands[len(b.commands)-1:],
+	})
+}
+
+// encode makes the entry.
+func (b *batch) encode(e fsm.Entry) {
+	e.Nonce, e.Runs = b.nonce, b.runs
 	b.data = e.Append(make([]byte, 0, b.bytes+entryOverhead))
 }
 

@@ -40,8 +40,8 @@ func (n *Node) compact() {
 
 // Snapshot writes the state to disk and drops the log that it covers.
 func (n *Node) Snapshot() error {
-	n.snapshotting.Store(true)
-	defer n.snapshotting.Store(false)
+	n.running.Store(true)
+	defer n.running.Store(false)
 	bytes, entries := n.replica.logged.Load(), n.replica.entries.Load()
 	if entries > 0 {
 		// The tail that stays is half of what triggers a snapshot: a node that was away for a moment
@@ -49,7 +49,7 @@ func (n *Node) Snapshot() error {
 		keep := uint64(max(1, (n.opts.SnapshotBytes/2)/max(1, bytes/entries)))
 		rc := raft.ReloadableConfig{
 			TrailingLogs: keep, SnapshotInterval: never, SnapshotThreshold: neverEntries,
-			HeartbeatTimeout: aloneHeartbeat, ElectionTimeout: aloneHeartbeat,
+			HeartbeatTimeout: n.opts.Heartbeat, ElectionTimeout: n.opts.Heartbeat,
 		}
 		if err := n.raft.ReloadConfig(rc); err != nil {
 			return err
@@ -66,7 +66,7 @@ func (n *Node) Snapshot() error {
 		n.replica.entries.Add(entries)
 		return err
 	}
-	n.lastSnapshot.Store(time.Now().Unix())
+	n.last.Store(time.Now().Unix())
 	n.log.Info("snapshot taken", "took", time.Since(begun).Round(time.Millisecond))
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,21 +23,43 @@ import (
 type Options struct {
 	NodeID      string
 	Incarnation uint64 // rises with each start
-	Log         raft.LogStore
-	Stable      raft.StableStore
-	Snapshots   raft.SnapshotStore
-	Runner      fsm.Runner
-	Fail        func(error)                   // fail-stop: must not return to a node that goes on
-	Free        func() (left uint64, ok bool) // disk: bytes left, and whether that is enough to grow
+	DiskID      string // made with the data folder
+	Address     string // host:port at which other nodes reach this one
+	Client      string // where clients reach it; this package only carries it
+	Stores
+	Network Network // to the other nodes; nil for a node that will stay alone
+	Plan    Plan    // how to come to belong to a cluster at the first start
+	Runner  fsm.Runner
+	Hooks
 	Tuning
 	Clocks
 	Logger     *slog.Logger
 	RaftLogger hclog.Logger
 }
 
+// Stores are where raft keeps what must last.
+type Stores struct {
+	Log       raft.LogStore
+	Stable    raft.StableStore
+	Snapshots raft.SnapshotStore
+}
+
+// Hooks are what a node asks or tells the rest of the process.
+type Hooks struct {
+	Fail func(error)                   // fail-stop: must not return to a node that goes on
+	Free func() (left uint64, ok bool) // disk: bytes left, and whether that is enough to grow
+	// RaiseIncarnation makes the incarnation greater than above, durably, and returns it: a node that joins
+	// under an id which was used before must be newer than that.
+	RaiseIncarnation func(above uint64) (uint64, error)
+	// Removed is told that the cluster has removed this node: it must stop serving.
+	Removed func(reason string)
+}
+
 // Tuning is settings with figures; zero values become defaults.
 type Tuning struct {
-	Heartbeat     time.Duration // an entry unanswered for so long stops the clock
+	Heartbeat     time.Duration // raft's heartbeat and election timeout; an entry unanswered for so long stops the clock
+	NodeTimeout   time.Duration // how long a node may be silent before its places in queues are given up
+	DialTimeout   time.Duration // for reaching another node
 	DriftPPM      int           // how wrong an oscillator may be, in millionths
 	EntryBytes    int           // of commands in an entry; a larger command goes alone
 	QueueCalls    int           // commands that may wait to be cut into an entry
@@ -54,22 +77,38 @@ type Clocks struct {
 
 // Node is one member of the group.
 type Node struct {
-	opts    Options
-	log     *slog.Logger
-	origin  fsm.Origin
-	raft    *raft.Raft
-	outbox  *outbox
-	replica *replica
-	clock   *clock
+	opts       Options
+	log        *slog.Logger
+	origin     fsm.Origin
+	membership *Membership
+	raft       *raft.Raft
+	transport  raft.Transport
+	outbox     *outbox
+	remotes    *remotes
+	replica    *replica
+	clock      *clock
+	failover   failover
+	leads      atomic.Pointer[leadership]
+	version    atomic.Uint32 // of the entries that this node would write as leader
+	life
+	snapshots
+}
 
-	leading      chan bool     // raft's notices of leadership
-	ready        chan struct{} // closed once the origin is registered
-	stop         chan struct{}
-	stopped      chan struct{} // closed when the proposer has ended
-	registered   atomic.Bool
-	snapshotting atomic.Bool
-	lastSnapshot atomic.Int64 // Unix seconds
-	wait         sync.WaitGroup
+// life is how a node begins and ends.
+type life struct {
+	notices chan bool     // raft's of its own leadership
+	ready   chan struct{} // closed once the origin is registered
+	stop    chan struct{}
+	stopped chan struct{} // closed when the router has ended
+	ended   chan struct{} // closed when raft has ended
+	removed atomic.Bool
+	wait    sync.WaitGroup
+}
+
+// snapshots says what is known about them.
+type snapshots struct {
+	running atomic.Bool
+	last    atomic.Int64 // Unix seconds
 }
 
 func (o *Options) setDefaults() {
@@ -85,9 +124,14 @@ func (o *Options) setDefaults() {
 	if o.SnapshotBytes <= 0 {
 		o.SnapshotBytes = 64 << 20
 	}
-	if o.Heartbeat <= 0 {
-		o.Heartbeat = 250 * time.Millisecond
+	span := func(d *time.Duration, to time.Duration) {
+		if *d <= 0 {
+			*d = to
+		}
 	}
+	span(&o.Heartbeat, 250*time.Millisecond)
+	span(&o.NodeTimeout, 15*time.Second)
+	span(&o.DialTimeout, time.Second)
 	if o.Raw == nil {
 		o.Raw = RawClock
 	}
@@ -105,27 +149,49 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// Open starts a node on its stores. Where they are empty it becomes a group of one.
-func Open(o Options) (*Node, error) {
+// Open starts a node on its stores. Where they are empty it comes to belong to a cluster first, as its plan
+// says, and waits for the others until ctx ends; without a plan it becomes a group of one.
+func Open(ctx context.Context, o Options) (*Node, error) {
 	o.setDefaults()
-	n := &Node{
-		opts: o, log: o.Logger, origin: fsm.Origin{Node: o.NodeID, Incarnation: o.Incarnation},
-		outbox:  newOutbox(o.QueueCalls, o.QueueBytes),
-		clock:   newClock(o.Raw, o.Heartbeat, o.DriftPPM),
-		leading: make(chan bool, 16), ready: make(chan struct{}),
-		stop: make(chan struct{}), stopped: make(chan struct{}),
+	n := &Node{opts: o, log: o.Logger, life: life{
+		notices: make(chan bool, 16), ready: make(chan struct{}),
+		stop: make(chan struct{}), stopped: make(chan struct{}), ended: make(chan struct{}),
+	}}
+	if err := n.belong(ctx); err != nil {
+		return nil, err
 	}
-	n.outbox.seq = 1 // the registration is the first
+	n.origin = fsm.Origin{Node: o.NodeID, Incarnation: n.opts.Incarnation}
+	n.outbox = newOutbox(o.QueueCalls, o.QueueBytes)
+	n.remotes = newRemotes(n.outbox.wake, o.Raw)
+	n.clock = newClock(o.Raw, o.Heartbeat, o.DriftPPM)
 	n.replica = newReplica(n, fsm.New(o.Runner))
+	n.failover.node = n
+	n.leads.Store(&leadership{changed: make(chan struct{})})
 	if err := n.startRaft(); err != nil {
 		return nil, err
 	}
-	p := &proposer{node: n, clock: n.clock}
-	n.wait.Add(2)
-	go p.run()
+	n.register()
+	r := newRouter(n)
+	n.wait.Add(4)
+	go r.run()
+	go n.observe()
 	go n.tick()
 	go n.compact()
+	go n.tend()
 	return n, nil
+}
+
+// register makes this start of the node known to the state, as the first of its numbered commands.
+func (n *Node) register() {
+	done := n.command(fsm.KindRegister, n.opts.Client, n.opts.Address, n.opts.DiskID,
+		strconv.Itoa(fsm.EntryVersion))
+	n.wait.Go(func() {
+		select {
+		case <-done:
+			close(n.ready)
+		case <-n.stop:
+		}
+	})
 }
 
 // tick keeps the clock going in small steps; a longer gap between two of them was a pause.
@@ -158,12 +224,7 @@ func (n *Node) Ready(ctx context.Context) error {
 // Submit sends calls on their way, in order, and returns at once; done, which needs room for a value, gets
 // one when all have their replies.
 func (n *Node) Submit(calls []fsm.Call, done chan<- struct{}) {
-	noGrowth := ""
-	if left, ok := n.opts.Free(); !ok {
-		noGrowth = fmt.Sprintf("OOM disk full: only %d MiB are left on the data folder's disk, below "+
-			"min-free-disk; reads, renewals and releases still work; free some space", left>>20)
-	}
-	n.outbox.submit(newGroup(calls, done), noGrowth)
+	n.outbox.submit(newGroup(calls, done), n.noGrowth())
 }
 
 // Leave ends a connection that was parked or has an unread grant. unread says that its last reply was never
@@ -196,10 +257,25 @@ func (n *Node) Unblock(conn uint64, withError bool) bool {
 func (n *Node) Close() error {
 	close(n.stop)
 	<-n.stopped
+	n.remotes.end()
 	err := n.raft.Shutdown().Error()
+	close(n.ended)
 	n.wait.Wait()
 	return err
 }
+
+// noGrowth says why nothing may grow; empty when all is well.
+func (n *Node) noGrowth() string {
+	left, ok := n.opts.Free()
+	if ok {
+		return ""
+	}
+	return fmt.Sprintf("OOM disk full: only %d MiB are left on the data folder's disk of node %s, below "+
+		"min-free-disk; reads, renewals and releases still work; free some space", left>>20, n.opts.NodeID)
+}
+
+// progress is how far this node has come, for its leader.
+func (n *Node) progress() progress { return progress{n.raft.AppliedIndex(), n.raft.LastIndex()} }
 
 func (n *Node) stopping() bool {
 	select {
@@ -209,6 +285,17 @@ func (n *Node) stopping() bool {
 		return false
 	}
 }
+
+// giveUpParked tells those who wait for a lock on this node's connections that they do not any longer.
+func (n *Node) giveUpParked(text string) {
+	for _, conn := range n.outbox.giveUp(text, func(c *call) bool { return c.answered }) {
+		n.Leave(conn, true) // if it was granted meanwhile, nobody knows
+	}
+}
+
+// Withdraw answers the commands that have waited for longer than that and were never sent to a leader: they
+// were surely not done.
+func (n *Node) Withdraw(longer time.Duration) { n.outbox.withdraw(time.Now().Add(-longer)) }
 
 func (n *Node) limits() fsm.Limits { return n.opts.Limits() }
 
@@ -233,12 +320,11 @@ type Status struct {
 func (n *Node) Status() Status {
 	s := Status{
 		Origin: n.origin, Role: roleName(n.raft.State()), CommitIndex: n.raft.CommitIndex(),
-		LastIndex: n.raft.LastIndex(), Snapshotting: n.snapshotting.Load(),
-		LastSnapshot: n.lastSnapshot.Load(), LogBytes: n.replica.logged.Load(),
+		LastIndex: n.raft.LastIndex(), Snapshotting: n.running.Load(),
+		LastSnapshot: n.last.Load(), LogBytes: n.replica.logged.Load(),
 		LogEntries: n.replica.entries.Load(),
 	}
-	_, id := n.raft.LeaderWithID()
-	s.Leader = string(id)
+	s.Leader = string(n.leads.Load().leader)
 	s.Freezes, s.Frozen = n.clock.status()
 	n.replica.mu.Lock()
 	s.Stats = n.replica.stats

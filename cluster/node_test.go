@@ -43,9 +43,10 @@ func newRig(t *testing.T) *rig {
 func (r *rig) start() *Node {
 	r.t.Helper()
 	r.incarnation++
-	n, err := Open(Options{
-		NodeID: "n1", Incarnation: r.incarnation, Log: r.log, Stable: r.stable, Snapshots: r.snapshots,
-		Runner: commands.New(), Fail: func(err error) { r.t.Errorf("fail-stop: %v", err) }, Free: r.free,
+	n, err := Open(r.t.Context(), Options{
+		NodeID: "n1", Incarnation: r.incarnation, Address: "n1:1", DiskID: "disk-1",
+		Stores: Stores{r.log, r.stable, r.snapshots}, Runner: commands.New(),
+		Hooks:  Hooks{Fail: func(err error) { r.t.Errorf("fail-stop: %v", err) }, Free: r.free},
 		Tuning: r.tuning, Clocks: Clocks{Raw: r.raw},
 		Logger:     slog.New(slog.NewTextHandler(io.Discard, nil)),
 		RaftLogger: hclog.NewNullLogger(),

@@ -1,11 +1,17 @@
 // The outbox: this node's commands that have no reply yet. It gives them their numbers, in the order in
-// which they were submitted, and keeps each until its reply comes, however often it has to be sent.
+// which they were submitted, and keeps each until its reply comes, however often it has to be sent, and
+// from whichever side the reply comes: the leader's stream or this node's own application of the entry.
+//
+// A number is given when a call is first taken, to be put into an entry or sent to the leader. A call that
+// never was taken can still be withdrawn, for it was surely not done.
 
 package cluster
 
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/divtxt/lockd/fsm"
 	"github.com/divtxt/lockd/resp"
@@ -19,11 +25,13 @@ type outbox struct {
 
 	mu     sync.Mutex
 	seq    uint64           // the last number given
-	queue  []*call          // not yet cut into an entry, in order
-	queued int              // how many calls are queued, those the proposer has taken included
+	queue  []*call          // not yet taken, in order
+	queued int              // how many calls are queued, those taken and not yet sent included
 	bytes  int              // their size
-	sent   map[uint64]*call // logged calls without a reply, by number
+	sent   map[uint64]*call // logged calls that were taken and have no reply, by number
 	closed bool
+
+	leaderFull atomic.Pointer[string] // why the leader lets nothing grow; nil or empty when all is well
 }
 
 func newOutbox(maxCalls, maxBytes int) *outbox {
@@ -34,7 +42,9 @@ func newOutbox(maxCalls, maxBytes int) *outbox {
 }
 
 const (
-	msgClosing = "TRYAGAIN this node is shutting down: nothing was done, send it to another node"
+	msgClosing  = "TRYAGAIN this node is shutting down: nothing was done, send it to another node"
+	msgNoLeader = "TRYAGAIN there is no leader (most nodes of the cluster do not answer, or an election is on): " +
+		"nothing was done, try again"
 	msgUnknown = "UNKNOWN this node stopped before the outcome was known: look before you send it again"
 )
 
@@ -42,6 +52,9 @@ const (
 // may add to the state get it as their reply instead.
 func (o *outbox) submit(g *group, noGrowth string) {
 	size, n := 0, 0
+	if text := o.leaderFull.Load(); noGrowth == "" && text != nil {
+		noGrowth = *text
+	}
 	last := lastWrite(g.calls)
 	for i := range g.calls {
 		c := &g.calls[i]
@@ -49,7 +62,8 @@ func (o *outbox) submit(g *group, noGrowth string) {
 			c.Reply, c.answered = resp.Error(noGrowth), true
 			continue
 		}
-		size += c.Command.Size()
+		c.size = c.Command.Size()
+		size += c.size
 		n++
 		// A read before a write of the same pipeline is logged with it: sent again after a change of
 		// leader, it could otherwise see the write that came after it.
@@ -71,22 +85,13 @@ func (o *outbox) submit(g *group, noGrowth string) {
 	}
 	for i := range g.calls {
 		if c := &g.calls[i]; !c.answered {
-			o.enqueue(c)
+			o.queue = append(o.queue, c)
 		}
 	}
 	o.queued += n
 	o.bytes += size
 	o.mu.Unlock()
 	o.notify()
-}
-
-func (o *outbox) enqueue(c *call) {
-	if !c.Read {
-		o.seq++
-		c.seq = o.seq
-		o.sent[c.seq] = c
-	}
-	o.queue = append(o.queue, c)
 }
 
 func lastWrite(calls []call) int {
@@ -128,45 +133,52 @@ func (o *outbox) notify() {
 	}
 }
 
-// take moves what is queued to the end of to.
+// take moves what is queued to the end of to and gives the logged calls their numbers.
 func (o *outbox) take(to []*call) []*call {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	to = append(to, o.queue...)
+	for _, c := range o.queue {
+		if !c.Read {
+			o.seq++
+			c.number = o.seq
+			o.sent[c.number] = c
+		}
+		to = append(to, c)
+	}
 	clear(o.queue)
 	o.queue = o.queue[:0]
 	return to
 }
 
-// cut tells that b's calls are in an entry and no longer wait.
-func (o *outbox) cut(b *batch) {
+// cut tells that so many calls are on their way and no longer wait here.
+func (o *outbox) cut(calls, bytes int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.queued -= len(b.calls)
-	o.bytes -= b.bytes
+	o.queued -= calls
+	o.bytes -= bytes
 }
 
-// uncut returns those of b's calls that still have no reply, to be sent again.
-func (o *outbox) uncut(b *batch) (again []*call) {
+// uncut returns those of this node's calls that still have no reply, to be sent again.
+func (o *outbox) uncut(calls []*call) (again []*call) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, c := range b.calls {
-		if !c.answered {
+	for _, c := range calls {
+		if c.from == nil && !c.answered {
 			again = append(again, c)
 			o.queued++
-			o.bytes += c.Command.Size()
+			o.bytes += c.size
 		}
 	}
 	return again
 }
 
-// settled drops from waiting what a late copy of an entry has answered meanwhile.
+// settled drops from waiting what has been answered meanwhile. The caller holds o.mu.
 func (o *outbox) settled(waiting []*call) []*call {
 	left := waiting[:0]
 	for _, c := range waiting {
 		if c.answered {
 			o.queued--
-			o.bytes -= c.Command.Size()
+			o.bytes -= c.size
 			continue
 		}
 		left = append(left, c)
@@ -176,9 +188,9 @@ func (o *outbox) settled(waiting []*call) []*call {
 
 // reply is what an entry said about one of this node's commands.
 type reply struct {
-	seq  uint64
-	read *call // for a read, which has no number
-	v    fsm.Reply
+	number uint64
+	read   *call // for a read, which has no number
+	v      fsm.Reply
 }
 
 // deliver gives replies to their calls. A parked call stays until its second reply.
@@ -188,17 +200,19 @@ func (o *outbox) deliver(replies []reply) {
 		r := &replies[i]
 		c := r.read
 		if c == nil {
-			c = o.sent[r.seq]
+			c = o.sent[r.number]
+		} else if c.answered && !c.running {
+			c = nil
 		}
 		r.read = nil
 		if c == nil {
-			continue // answered before, by an earlier copy of the command
+			continue // answered before, by an earlier copy or from the other side
 		}
-		c.answered = true
+		c.answered, c.running = true, false
 		if r.v.Kind() == resp.KindNone {
 			continue
 		}
-		delete(o.sent, c.seq)
+		delete(o.sent, c.number)
 		c.Reply = r.v
 		r.read = c
 	}
@@ -221,7 +235,7 @@ func (o *outbox) close(waiting []*call) {
 	for _, c := range waiting {
 		if !c.answered && !c.cut {
 			c.Reply, c.answered = resp.Error(msgClosing), true
-			delete(o.sent, c.seq)
+			delete(o.sent, c.number)
 			left = append(left, c)
 		}
 	}
@@ -242,9 +256,57 @@ func (o *outbox) close(waiting []*call) {
 	}
 }
 
-// running tells that a read is being run beside the entries: it will be answered, and is not sent again.
-func (o *outbox) running(c *call) {
+// running tells that a read is being run beside the entries: it will be answered, and is not sent again. It
+// returns false where that read was answered already.
+func (o *outbox) running(c *call) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	c.answered = true
+	if c.answered {
+		return false
+	}
+	c.answered, c.running = true, true
+	return true
+}
+
+// withdraw answers the groups that have waited since before a moment and of which no call was taken: nobody
+// has seen them.
+func (o *outbox) withdraw(before time.Time) {
+	o.mu.Lock()
+	var gone []*call
+	left := o.queue[:0]
+	for _, c := range o.queue {
+		if c.group.since.Before(before) && c.Command.Kind == fsm.KindCommand {
+			c.Reply, c.answered = resp.Error(msgNoLeader), true
+			o.queued--
+			o.bytes -= c.size
+			gone = append(gone, c)
+			continue
+		}
+		left = append(left, c)
+	}
+	clear(o.queue[len(left):])
+	o.queue = left
+	o.mu.Unlock()
+	for _, c := range gone {
+		c.group.answer()
+	}
+}
+
+// giveUp answers those sent calls that lost tells about, with an error, and returns their connections.
+func (o *outbox) giveUp(text string, lost func(c *call) bool) (conns []uint64) {
+	o.mu.Lock()
+	var gone []*call
+	for number, c := range o.sent {
+		if lost(c) {
+			conns = append(conns, c.Command.Conn)
+			c.Reply, c.answered = resp.Error(text), true
+			delete(o.sent, number)
+			gone = append(gone, c)
+		}
+	}
+	o.mu.Unlock()
+	for _, c := range gone {
+		c.group.answer()
+	}
+	return conns
 }

@@ -7,7 +7,6 @@ package cluster
 
 import (
 	"errors"
-	"log/slog"
 	"runtime"
 	"time"
 
@@ -16,80 +15,69 @@ import (
 	"github.com/divtxt/lockd/fsm"
 )
 
-// proposer runs on one goroutine.
+// proposer runs on the router's goroutine.
 type proposer struct {
-	node    *Node
-	clock   *clock
-	term    uint64        // of this leadership, as its first entry had it
-	last    time.Time     // when the last entry was proposed
-	waiting []*call       // taken from the outbox, not yet in an entry
-	backing []*call       // the array behind waiting
-	spare   []fsm.Command // the memory of the last batch's run
-	timer   *time.Timer
-	nonce   uint64
-	again   bool // waiting has calls that were in an entry before
-	failed  int  // entries in a row that did not commit
+	*pending // this node's calls
+	node     *Node
+	clock    *clock
+	term     uint64    // of this leadership, as its first entry had it
+	last     time.Time // when the last entry was proposed
+	timer    *time.Timer
+	nonce    uint64
+
+	others  []*call // calls of other nodes
+	backing []*call // the array behind others
+	turn    bool    // whose calls come first into the next entry, where not all fit
+
+	spare struct { // memory of the last batch
+		commands []fsm.Command
+		runs     []fsm.Run
+	}
 }
 
-// run leads whenever this node is the leader, until the node stops.
-func (p *proposer) run() {
-	defer close(p.node.stopped)
-	p.timer = time.NewTimer(time.Hour)
-	for p.awaitLeadership() {
-		if err := p.begin(); err != nil {
-			p.setback(err)
-			continue
-		}
-		for p.leads() && p.awaitWork() {
-			if err := p.proposeNext(); err != nil {
-				break
-			}
-			runtime.Gosched()
-		}
+// lead proposes entries until this node does not lead any more, for which the error says why, or stops.
+func (p *proposer) lead() error {
+	if p.timer == nil {
+		p.timer = time.NewTimer(time.Hour)
 	}
-	p.node.outbox.close(p.waiting)
+	p.node.remotes.begin()
+	defer p.end()
+	if err := p.begin(); err != nil {
+		return err
+	}
+	for p.leads() && p.awaitWork() {
+		if err := p.proposeNext(); err != nil {
+			return err
+		}
+		runtime.Gosched()
+	}
+	return nil
 }
 
 func (p *proposer) leads() bool {
 	return p.node.raft.State() == raft.Leader && !p.node.stopping()
 }
 
-// awaitLeadership returns false when the node stops.
-func (p *proposer) awaitLeadership() bool {
-	for p.node.raft.State() != raft.Leader {
-		select {
-		case <-p.node.stop:
-			return false
-		case <-p.node.leading:
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-	return !p.node.stopping()
+// end drops what other nodes sent: they send it again to the next leader.
+func (p *proposer) end() {
+	p.node.remotes.end()
+	clear(p.others)
+	p.others = nil
+	p.clock.committed()
 }
 
 // begin proposes the first entry of a leadership: empty and unstamped. Its application gives the term and
-// the clock to go on from; what this node heard or remembers otherwise does not count. Then the node's
-// origin is registered, once.
+// the clock to go on from; what this node heard or remembers otherwise does not count.
 func (p *proposer) begin() error {
 	p.term = 0
 	first := &batch{nonce: p.nextNonce()}
-	first.encode(fsm.Entry{}, p.node.origin)
+	first.encode(fsm.Entry{Version: byte(p.node.replica.level())})
 	got, err := p.propose(first)
 	if err != nil {
 		return err
 	}
 	p.term = got.term
 	p.clock.start(got.clock)
-	if p.node.registered.Load() {
-		return nil
-	}
-	b := &batch{nonce: p.nextNonce(), first: 1, run: []fsm.Command{{Kind: fsm.KindRegister}}}
-	b.encode(p.stamp(), p.node.origin)
-	if _, err := p.propose(b); err != nil {
-		return err
-	}
-	p.node.registered.Store(true)
-	close(p.node.ready)
 	return nil
 }
 
@@ -102,35 +90,45 @@ func (p *proposer) nextNonce() uint64 {
 // stamp is the head of an entry cut now.
 func (p *proposer) stamp() fsm.Entry {
 	e := fsm.Entry{
-		Term:   p.term,
-		Clock:  p.clock.now(),
-		Wall:   fsm.Wall(p.node.opts.WallClock().UnixMicro()),
-		Limits: p.node.limits(),
+		Version: p.node.entryVersion(),
+		Term:    p.term,
+		Clock:   p.clock.now(),
+		Wall:    fsm.Wall(p.node.opts.WallClock().UnixMicro()),
+		Limits:  p.node.limits(),
 	}
 	e.DigestIndex, e.Digest = p.node.replica.lastDigest()
 	return e
+}
+
+// gather takes what came meanwhile, and tells whether anything is to be proposed.
+func (p *proposer) gather() bool {
+	p.take()
+	if len(p.others) == 0 {
+		p.backing = p.node.remotes.take(p.backing[:0])
+		p.others = p.backing
+	}
+	return len(p.calls) > 0 || len(p.others) > 0
 }
 
 // awaitWork returns when there is something to propose, or false when the node stops or a moment has
 // passed in which leadership may have been lost.
 func (p *proposer) awaitWork() bool {
 	for {
-		if len(p.waiting) == 0 {
-			p.backing = p.node.outbox.take(p.backing[:0])
-			p.waiting = p.backing
-		}
+		work := p.gather()
 		pause := p.untilEmptyEntry()
-		if len(p.waiting) > 0 || pause <= 0 {
+		if work || pause <= 0 {
 			return true
 		}
 		p.timer.Reset(min(pause, time.Second))
+		at := p.node.leads.Load()
+		if !at.leading {
+			return false
+		}
 		select {
 		case <-p.node.outbox.wake:
 		case <-p.node.replica.changed:
-		case <-p.node.leading: // taken at all times: raft stops where nobody takes its notices
-			if p.node.raft.State() != raft.Leader {
-				return false
-			}
+		case <-at.changed:
+			return p.node.raft.State() == raft.Leader && p.node.raft.CurrentTerm() == p.term
 		case <-p.timer.C:
 			if p.node.raft.State() != raft.Leader {
 				return false
@@ -163,56 +161,36 @@ func (p *proposer) untilEmptyEntry() time.Duration {
 	return pause
 }
 
-// proposeNext cuts the next entry and waits until it is applied.
+// proposeNext cuts the next entry and waits until it is applied. What of this node's calls has no reply then
+// goes again: the entry was not committed as far as is known, void, or refused for want of what came before.
 func (p *proposer) proposeNext() error {
 	b := p.cut()
 	_, err := p.propose(b)
-	if again := p.node.outbox.uncut(b); len(again) > 0 {
-		// Not committed as far as is known, void, or refused for want of what came before: the same
-		// numbers go again, in order, before all that came later.
-		p.waiting = append(again, p.waiting...)
-		p.again = true
-	}
-	if err != nil {
-		p.setback(err)
-	} else {
-		p.failed = 0
-	}
+	p.putBack(b.calls)
 	return err
 }
 
 // cut makes the next entry from what waits.
 func (p *proposer) cut() *batch {
-	o := p.node.outbox
-	b := &batch{nonce: p.nextNonce(), run: p.spare}
-	if p.again {
-		// An earlier copy may answer these calls at any moment, and whoever sent them then uses their
-		// words' memory for other things: keep that from happening while they are read.
-		o.mu.Lock()
-		p.waiting = o.settled(p.waiting)
-		p.waiting = b.fill(p.waiting, p.node.opts.EntryBytes, p.node.origin)
-		b.encode(p.stamp(), p.node.origin)
-		o.mu.Unlock()
-		p.again = len(p.waiting) > 0
-	} else {
-		p.waiting = b.fill(p.waiting, p.node.opts.EntryBytes, p.node.origin)
-		b.encode(p.stamp(), p.node.origin)
+	b := &batch{nonce: p.nextNonce(), commands: p.spare.commands, runs: p.spare.runs}
+	limit, self := p.node.opts.EntryBytes, p.node.origin
+	p.turn = !p.turn
+	if p.turn {
+		p.others = b.fill(p.others, limit, self)
 	}
-	o.cut(b)
-	clear(b.run) // the words belong to the connections
-	p.spare, b.run = b.run, nil
+	p.cutting(func() {
+		p.calls = b.fill(p.calls, limit, self)
+		if !p.turn {
+			p.others = b.fill(p.others, limit, self)
+		}
+		b.encode(p.stamp())
+	})
+	p.outbox.cut(b.own.calls, b.own.bytes)
+	clear(b.commands) // the words belong to the connections
+	clear(b.runs)
+	p.spare.commands, p.spare.runs = b.commands[:0], b.runs[:0]
+	b.commands, b.runs = nil, nil
 	return b
-}
-
-// setback tells about an entry whose outcome is not known, and keeps from spinning.
-func (p *proposer) setback(err error) {
-	if p.failed++; p.failed == 1 || p.failed%100 == 0 {
-		p.node.log.Warn("an entry was not committed, its commands are sent again", "error", err,
-			slog.Int("times", p.failed))
-	}
-	if p.failed > 1 {
-		time.Sleep(5 * time.Millisecond)
-	}
 }
 
 // propose puts b into the log and waits until it is applied here.

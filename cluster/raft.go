@@ -5,67 +5,91 @@ package cluster
 import (
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 )
 
 const (
 	never        = 365 * 24 * time.Hour
 	neverEntries = math.MaxInt64
-	// aloneHeartbeat is the election timeout of a group of one: nobody else could become leader, so all it
-	// does is to delay the start.
-	aloneHeartbeat = 50 * time.Millisecond
 )
 
-func (n *Node) startRaft() error {
+func (n *Node) raftConfig() *raft.Config {
 	o := &n.opts
 	conf := raft.DefaultConfig()
 	conf.LocalID = raft.ServerID(o.NodeID)
-	conf.HeartbeatTimeout = aloneHeartbeat
-	conf.ElectionTimeout = aloneHeartbeat
-	conf.LeaderLeaseTimeout = aloneHeartbeat * 4 / 5
+	conf.HeartbeatTimeout = o.Heartbeat
+	conf.ElectionTimeout = o.Heartbeat
+	conf.LeaderLeaseTimeout = o.Heartbeat * 3 / 4
 	conf.CommitTimeout = 10 * time.Millisecond
 	conf.MaxAppendEntries = 8 // entries are up to 256 KiB: more would not arrive before a deadline
 	conf.SnapshotInterval = never
 	conf.SnapshotThreshold = neverEntries // compact.go decides, by bytes
 	conf.TrailingLogs = 1024
-	conf.NotifyCh = n.leading
+	conf.NotifyCh = n.notices
+	conf.ShutdownOnRemove = false // the node says so itself, and stops serving
 	if o.RaftLogger != nil {
-		conf.Logger = calm{o.RaftLogger}
+		conf.Logger = o.RaftLogger
 	}
+	return conf
+}
+
+func (n *Node) startRaft() error {
+	o := &n.opts
+	conf := n.raftConfig()
 	cache, err := raft.NewLogCache(o.LogCache, o.Log)
 	if err != nil {
 		return err
 	}
-	address, transport := raft.NewInmemTransport(raft.ServerAddress(o.NodeID))
+	n.transport = n.newTransport()
 	exists, err := raft.HasExistingState(o.Log, o.Stable, o.Snapshots)
 	if err != nil {
 		return fmt.Errorf("raft state: %w", err)
 	}
-	if !exists {
-		alone := raft.Configuration{Servers: []raft.Server{{ID: conf.LocalID, Address: address}}}
-		if err := raft.BootstrapCluster(conf, o.Log, o.Stable, o.Snapshots, transport, alone); err != nil {
+	founders := n.founders()
+	if !exists && len(founders.Servers) > 0 {
+		if err := raft.BootstrapCluster(conf, o.Log, o.Stable, o.Snapshots, n.transport, founders); err != nil {
 			return fmt.Errorf("first start: %w", err)
 		}
 	}
-	n.raft, err = raft.NewRaft(conf, n.replica, cache, o.Stable, o.Snapshots, transport)
+	n.raft, err = raft.NewRaft(conf, n.replica, cache, o.Stable, o.Snapshots, n.transport)
 	if err != nil {
 		return fmt.Errorf("raft: %w", err)
+	}
+	if n.alone() {
+		return n.timeoutNow() // nobody to wait for
 	}
 	return nil
 }
 
-// calm logs the first election of a group of one as what it is: no reason for a warning.
-type calm struct{ hclog.Logger }
-
-// Warn passes on all other warnings.
-func (c calm) Warn(msg string, args ...any) {
-	if strings.HasPrefix(msg, "heartbeat timeout reached") {
-		c.Debug(msg, args...)
-		return
+// newTransport is the network's, or one that leads nowhere for a node that will stay alone.
+func (n *Node) newTransport() raft.Transport {
+	if n.opts.Network != nil {
+		n.opts.Network.Serve(n)
+		return n.opts.Network.Transport()
 	}
-	c.Logger.Warn(msg, args...)
+	address, transport := raft.NewInmemTransport(raft.ServerAddress(n.opts.Address))
+	transport.Connect(address, transport)
+	return transport
+}
+
+// founders is the configuration that every node of a new cluster begins with; it is empty for a node that
+// joins, which learns the configuration from the leader.
+func (n *Node) founders() (c raft.Configuration) {
+	if n.membership.Joined {
+		return c
+	}
+	for _, m := range n.membership.Members {
+		c.Servers = append(c.Servers, raft.Server{
+			Suffrage: raft.Voter, ID: raft.ServerID(m.ID), Address: raft.ServerAddress(m.Address),
+		})
+	}
+	return c
+}
+
+// alone tells whether this node is the only voter.
+func (n *Node) alone() bool {
+	servers := n.configuration().Servers
+	return len(servers) == 1 && servers[0].ID == raft.ServerID(n.opts.NodeID)
 }

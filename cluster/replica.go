@@ -1,5 +1,5 @@
 // The replica: raft's side of the state machine. It applies entries to the fsm.Machine, runs the reads that
-// ride along, hands replies to the outbox, and takes and restores snapshots.
+// ride along, hands replies to the outbox or to the nodes that wait for them, and takes and restores snapshots.
 
 package cluster
 
@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/divtxt/lockd/fsm"
+	"github.com/divtxt/lockd/resp"
 )
 
 // applied is what raft's future answers for an entry.
@@ -39,6 +40,9 @@ type replica struct {
 	// Of the entry being applied.
 	batch   *batch
 	replies []reply
+
+	// state guards the machine for those who read it beside the entries: stale reads and backups.
+	state sync.RWMutex
 
 	mu       sync.Mutex
 	expected map[uint64]*batch // proposed here, not yet applied, by nonce
@@ -98,12 +102,15 @@ func (r *replica) Apply(l *raft.Log) any {
 	if r.batch != nil {
 		reads = r.batch.reads
 	}
+	r.state.Lock()
 	err := r.machine.Apply(l.Index, l.Term, l.Data, reads, r)
+	r.state.Unlock()
 	if err != nil && !errors.Is(err, fsm.Void{}) {
 		r.node.opts.Fail(err)
 		return applied{err: err}
 	}
 	r.publish() // before the replies: whoever has one finds what it did in INFO
+	r.node.remotes.flush()
 	r.node.outbox.deliver(r.replies)
 	r.replies = r.replies[:0]
 	r.batch = nil
@@ -135,32 +142,62 @@ func (r *replica) publish() {
 }
 
 // Answer takes the reply to one of the entry's commands, or to a waiter.
-func (r *replica) Answer(o fsm.Origin, seq uint64, v fsm.Reply) {
+func (r *replica) Answer(o fsm.Origin, number uint64, v fsm.Reply) {
 	if o == r.node.origin {
-		r.replies = append(r.replies, reply{seq: seq, v: v})
+		r.replies = append(r.replies, reply{number: number, v: v})
+	} else if v.Kind() != resp.KindNone {
+		r.node.remotes.answer(o, number, v)
 	}
 }
 
 // AnswerRead takes the reply to a read that rode along.
 func (r *replica) AnswerRead(i int, v fsm.Reply) {
-	r.replies = append(r.replies, reply{read: r.batch.readOf[i], v: v})
+	if c := r.batch.readOf[i]; c.from != nil {
+		r.node.remotes.answerRead(c.from, replyRead, c.name, v)
+	} else {
+		r.replies = append(r.replies, reply{read: c, v: v})
+	}
 }
 
 // LongRead runs a read beside the entries that follow.
 func (r *replica) LongRead(i int, view *fsm.View) {
 	c, read := r.batch.readOf[i], r.batch.reads[i]
-	r.node.outbox.running(c)
+	if c.from == nil && !r.node.outbox.running(c) {
+		return
+	}
 	go func() {
 		r.long <- struct{}{}
 		defer func() { <-r.long }()
 		v := view.Read(fsm.Caller{Origin: read.Origin, Conn: read.Command.Conn}, &read.Command)
-		r.node.outbox.deliver([]reply{{read: c, v: v}})
+		if c.from == nil {
+			r.node.outbox.deliver([]reply{{read: c, v: v}})
+			return
+		}
+		c.from.answer(replyRead, c.name, v)
+		c.from.flush()
 	}()
 }
 
-// Refuse is told that a run of commands cannot be run yet. Those of this node stay unanswered, and the
-// proposer sends them again.
-func (r *replica) Refuse(fsm.Origin, uint64) {}
+// Refuse is told that a run of commands cannot be run yet. Those of this node stay unanswered and go again by
+// themselves; another node begins its stream anew and sends again what has no reply.
+func (r *replica) Refuse(o fsm.Origin, _ uint64) {
+	if o == r.node.origin {
+		return
+	}
+	if remote := r.node.remotes.get(o.Node); remote != nil && remote.origin == o {
+		go remote.end() // it may have to wait for the stream
+	}
+}
+
+// Silenced is told that the others have given up an origin's places in all queues.
+func (r *replica) Silenced(o fsm.Origin) {
+	if o == r.node.origin {
+		go r.node.giveUpParked(msgSilenced)
+	}
+}
+
+const msgSilenced = "UNKNOWN the leader did not hear from this node for longer than node-timeout, so your place in " +
+	"the queue was given up: look before you send the command again"
 
 // Snapshot takes a copy in constant time; raft persists it beside later entries.
 func (r *replica) Snapshot() (raft.FSMSnapshot, error) {
@@ -169,15 +206,28 @@ func (r *replica) Snapshot() (raft.FSMSnapshot, error) {
 	return snapshot{r.machine.View()}, nil
 }
 
-// Restore replaces the state by a snapshot.
+// Restore replaces the state by a snapshot: at the start, or because this node was so far behind that the
+// leader no longer has the entries that it misses. Then the replies to commands that ran in those entries are
+// lost, and their clients are told so.
 func (r *replica) Restore(from io.ReadCloser) error {
 	defer from.Close()
-	if err := r.machine.Restore(from); err != nil {
+	r.state.Lock()
+	err := r.machine.Restore(from)
+	r.state.Unlock()
+	if err != nil {
 		return err
 	}
 	r.publish()
+	origin := r.node.origin
+	last := r.machine.Ran(origin)
+	r.node.outbox.giveUp(msgSkipped, func(c *call) bool {
+		return c.number <= last && !r.machine.Waits(origin, c.number)
+	})
 	return nil
 }
+
+const msgSkipped = "UNKNOWN this node was so far behind the leader that it was given a copy of the state, in which " +
+	"replies are not: the command was done or not; look before you send it again"
 
 // snapshot is a copy of the state on its way to the disk.
 type snapshot struct{ view *fsm.View }

@@ -41,9 +41,9 @@ func TestFarWakesCostNoEntries(t *testing.T) {
 // Raft waits for somebody to take its notices of leadership. They are taken while nothing else happens too.
 func TestNoticesOfLeadershipAreTakenWhileIdle(t *testing.T) {
 	n := started(t)
-	for i := range 3 * cap(n.leading) {
+	for i := range 3 * cap(n.notices) {
 		select {
-		case n.leading <- true:
+		case n.notices <- true:
 		case <-time.After(5 * time.Second):
 			t.Fatalf("notice %d is not taken", i)
 		}

@@ -16,8 +16,8 @@
 // A meaning that came with a version is used only by entries of that version or a later one, whoever reads
 // them: an entry of version 1 means today what it meant to the program that wrote it.
 //
-//	version 2   words of KindRegister, the kinds from KindAdmit on; with the first such entry the state's level
-//	            becomes 2, and digests cover the nodes' numbers from there
+//	version 2   the kinds from KindAdmit on; with the first such entry the state's level becomes 2, and digests
+//	            cover the nodes' numbers from there
 
 package fsm
 

@@ -389,7 +389,7 @@ func (m *model) command(who Caller, c *Command, version byte) {
 		m.drop(mine)
 		reply = m.run(who, c)
 	case KindRegister, KindAdmit, KindForget, KindSilence:
-		reply = m.order(who, c, version)
+		reply = m.order(who, c)
 	case KindClose:
 		m.quit(mine, "null")
 		if i := slices.IndexFunc(m.notes, mine); i >= 0 && len(c.Words) > 0 {
@@ -409,14 +409,14 @@ func (m *model) command(who Caller, c *Command, version byte) {
 }
 
 // order does what a command says about nodes. The words of the random test are good, or end too early.
-func (m *model) order(who Caller, c *Command, version byte) string {
+func (m *model) order(who Caller, c *Command) string {
 	var a [4]string
 	for i := range min(len(a), len(c.Words)) {
 		a[i] = string(c.Words[i])
 	}
 	want := map[Kind]int{KindRegister: 4, KindAdmit: 3, KindForget: 1, KindSilence: 2}[c.Kind]
 	switch {
-	case c.Kind == KindRegister && (version < 2 || len(c.Words) == 0):
+	case c.Kind == KindRegister && len(c.Words) == 0:
 		return "OK"
 	case len(c.Words) < want:
 		what := map[Kind]string{KindRegister: "registering", KindAdmit: "admitting a node",

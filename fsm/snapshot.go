@@ -8,9 +8,9 @@
 //	unseen grants, each list preceded by its length
 //	uint32   CRC-32C of all that precedes, little endian
 //
-// As long as only entries of version 1 were applied, there is nothing in the state that version 1 of this
-// format could not say, and that is what is written: in a cluster of which one node is newer than the
-// others, the older ones must be able to read it.
+// Version 1 is of the program before there were clusters, and is read. What a program can read of a newer one's
+// state is decided by the level: in a cluster of which one node is newer, the older ones must be able to read
+// its snapshots until entries of a newer version are written, which waits for them.
 //
 // What is derived (index of deadlines, lengths of queues, wakes) is made anew by Restore. A snapshot that
 // does not match its sum, or is of a newer version, is refused whole: the state is replaced only at the end.
@@ -30,15 +30,6 @@ import (
 
 // SnapshotVersion is the newest version of the snapshot format that this program knows.
 const SnapshotVersion = 2
-
-// snapshotVersion is the version of the format in which a state of some level is written, and above which a
-// program that knows entries up to that level reads none.
-func snapshotVersion(level byte) uint64 {
-	if level < versionMembers {
-		return 1
-	}
-	return SnapshotVersion
-}
 
 const snapshotMagic = "LOCKDSNP"
 
@@ -77,13 +68,10 @@ func (v *View) Write(w io.Writer) error {
 	e := &encoder{w: w}
 	m := v.m
 	e.buf = append(e.buf, snapshotMagic...)
-	members := m.nodes.level >= versionMembers
-	e.uints(snapshotVersion(m.nodes.level), uint64(m.clock), m.at.index, m.at.term)
+	e.uints(SnapshotVersion, uint64(m.clock), m.at.index, m.at.term)
 	c := m.counters
 	e.uints(c.token, c.tickets, c.grants, c.expired, c.forced, c.undone)
-	if members {
-		e.uints(uint64(m.nodes.level), c.silenced)
-	}
+	e.uints(uint64(m.nodes.level), c.silenced)
 	e.uints(uint64(len(m.graves.ring)))
 	m.graves.inOrder(func(g Grave) {
 		e.string(g.Key)
@@ -96,9 +84,7 @@ func (v *View) Write(w io.Writer) error {
 		e.uints(o.incarnation, o.last)
 		return true
 	})
-	if members {
-		e.members(&m.nodes)
-	}
+	e.members(&m.nodes)
 	for _, s := range m.dbs {
 		e.uints(uint64(s.keys.Len()))
 		s.keys.Scan(func(_ string, it *Item) bool { e.item(it); return e.err == nil })
@@ -184,9 +170,9 @@ func (d *decoder) header(m *Machine) {
 	if magic := d.bytes(len(snapshotMagic)); d.err == nil && string(magic) != snapshotMagic {
 		d.fail(errors.New("this is not a snapshot of lockd"))
 	}
-	version, known := d.uint(), snapshotVersion(m.buffer.newest)
-	if d.err == nil && (version < 1 || version > known) {
-		d.fail(fmt.Errorf("it has version %d, this program knows %d: start a newer lockd", version, known))
+	version := d.uint()
+	if d.err == nil && (version < 1 || version > SnapshotVersion) {
+		d.fail(fmt.Errorf("it has version %d, this program knows %d: start a newer lockd", version, SnapshotVersion))
 		return
 	}
 	m.clock, m.at.index, m.at.term = Clock(d.uint()), d.uint(), d.uint()
@@ -213,7 +199,7 @@ func (d *decoder) level(known byte) byte {
 	n := d.uint()
 	switch {
 	case d.err != nil:
-	case n < versionMembers:
+	case n < EntryVersionFirst:
 		d.fail(fmt.Errorf("its level %d is impossible", n))
 	case n > uint64(known):
 		d.fail(fmt.Errorf("it was made with entries of version %d, this program knows %d: "+

@@ -1,0 +1,132 @@
+// What the leader does beside proposing: it watches for nodes that are silent, for the version of entries
+// that all members understand, and for a disk that is nearly full.
+
+package cluster
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/divtxt/lockd/fsm"
+)
+
+// tendEvery is how often it looks.
+const tendEvery = 200 * time.Millisecond
+
+// tend looks after the cluster until the node stops.
+func (n *Node) tend() {
+	defer n.wait.Done()
+	tick := time.NewTicker(tendEvery)
+	defer tick.Stop()
+	s := silence{node: n}
+	full := ""
+	for {
+		select {
+		case <-n.stop:
+			return
+		case <-tick.C:
+		}
+		at := n.leads.Load()
+		if !at.leading {
+			s.reset()
+			continue
+		}
+		n.version.Store(uint32(n.commonVersion()))
+		s.look(at.term)
+		if now := n.noGrowth(); now != full {
+			full = now
+			for _, r := range n.remotes.all() {
+				r.tellFull(full)
+			}
+		}
+	}
+}
+
+// silence counts for how long each node has not been heard. It counts in the leader's capped steps and from
+// its own beginning, as the clock does: what stopped the leader counts for nobody.
+type silence struct {
+	node   *Node
+	term   uint64
+	last   int64                    // raw clock
+	silent map[string]time.Duration // by node; counted
+	done   map[string]uint64        // the incarnation that was given up
+}
+
+func (s *silence) reset() { s.term, s.silent, s.done = 0, nil, nil }
+
+func (s *silence) look(term uint64) {
+	now := s.node.opts.Raw()
+	if s.term != term {
+		s.term, s.last = term, now
+		s.silent, s.done = map[string]time.Duration{}, map[string]uint64{}
+		return
+	}
+	step := min(time.Duration(now-s.last), 2*tendEvery)
+	s.last = now
+	for _, m := range s.node.replica.members() {
+		if m.Node == s.node.opts.NodeID || m.Removed {
+			continue
+		}
+		if r := s.node.remotes.get(m.Node); r != nil && now-r.heard.Load() < int64(4*tellEvery) {
+			s.silent[m.Node] = 0
+			delete(s.done, m.Node)
+			continue
+		}
+		s.silent[m.Node] += step
+		if s.silent[m.Node] >= s.node.opts.NodeTimeout && s.done[m.Node] != m.Incarnation {
+			s.done[m.Node] = m.Incarnation
+			s.giveUp(m)
+		}
+	}
+}
+
+// versionSilence is the version of entries that first may give up a node's places.
+const versionSilence = 2
+
+// giveUp gives up the places that a node's connections have in queues. It does not wait for that.
+func (s *silence) giveUp(m fsm.Member) {
+	n := s.node
+	if n.entryVersion() < versionSilence || m.Incarnation == 0 {
+		return
+	}
+	n.log.Warn("a node was not heard of for longer than node-timeout: its places in queues are given up",
+		"node", m.Node, "silent", s.silent[m.Node].Round(time.Millisecond))
+	n.command(fsm.KindSilence, m.Node, strconv.FormatUint(m.Incarnation, 10))
+}
+
+// command submits a command of this node's own and does not wait for it.
+func (n *Node) command(kind fsm.Kind, words ...string) <-chan struct{} {
+	calls := n.ownCall(kind, words...)
+	done := make(chan struct{}, 1)
+	n.outbox.submit(newGroup(calls, done), "")
+	return done
+}
+
+func (n *Node) ownCall(kind fsm.Kind, words ...string) []fsm.Call {
+	c := fsm.Command{Kind: kind}
+	for _, w := range words {
+		c.Words = append(c.Words, []byte(w))
+	}
+	return []fsm.Call{{Command: c}}
+}
+
+// entryVersion is the version of the entries that this node writes as leader.
+func (n *Node) entryVersion() byte {
+	return byte(max(n.version.Load(), uint32(n.replica.level()), fsm.EntryVersionFirst))
+}
+
+// commonVersion is the newest version that all members understand, as they said when they last started. One
+// that has said nothing yet knows the first.
+func (n *Node) commonVersion() int {
+	said := map[raft.ServerID]int{}
+	for _, m := range n.replica.members() {
+		said[raft.ServerID(m.Node)] = m.Version
+	}
+	common := fsm.EntryVersion
+	for _, s := range n.configuration().Servers {
+		common = min(common, max(said[s.ID], fsm.EntryVersionFirst))
+	}
+	return common
+}
