@@ -4,6 +4,7 @@
 //	                 's' then varints: last index applied here, last index in the log here
 //	to the node:     'r' then replies: byte kind, varint number, value
 //	                 's' then text: why nothing may grow now, empty when all is well
+//	                 'h' then JSON: how the members are, for show
 //
 // A logged call and its reply are named by the call's number among its node's commands; a read, which has
 // none, by a name that its node made up for this stream. Frames are read with suspicion: the other side may be
@@ -24,6 +25,7 @@ const (
 	frameCalls   = 'c'
 	frameStatus  = 's'
 	frameReplies = 'r'
+	frameHealth  = 'h'
 )
 
 // Flags of a call.

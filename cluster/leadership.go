@@ -91,6 +91,7 @@ func (n *Node) look() {
 	now.changed = make(chan struct{})
 	n.leads.Store(&now)
 	close(old.changed)
+	n.tellWatchers()
 	if now.leader != old.leader {
 		n.log.Info("leader", "node", string(now.leader), "term", now.term, "this-node", n.opts.NodeID)
 	}

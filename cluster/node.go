@@ -88,6 +88,7 @@ type Node struct {
 	replica    *replica
 	clock      *clock
 	failover   failover
+	roster     roster
 	leads      atomic.Pointer[leadership]
 	version    atomic.Uint32 // of the entries that this node would write as leader
 	life
@@ -276,6 +277,30 @@ func (n *Node) noGrowth() string {
 
 // progress is how far this node has come, for its leader.
 func (n *Node) progress() progress { return progress{n.raft.AppliedIndex(), n.raft.LastIndex()} }
+
+// HandOver makes another node lead, if this one does and there is another, and returns when it leads or after
+// a while. Clients of the others then notice nothing of this node's end.
+func (n *Node) HandOver(within time.Duration) {
+	at := n.leads.Load()
+	if !at.leading || n.alone() {
+		return
+	}
+	f := n.raft.LeadershipTransfer()
+	go func() {
+		if err := f.Error(); err != nil {
+			n.log.Warn("leadership could not be handed over: the others elect when they notice", "error", err)
+		}
+	}()
+	timer := time.NewTimer(within)
+	defer timer.Stop()
+	for ; at.leading || at.leader == ""; at = n.leads.Load() {
+		select {
+		case <-at.changed:
+		case <-timer.C:
+			return
+		}
+	}
+}
 
 func (n *Node) stopping() bool {
 	select {

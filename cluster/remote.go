@@ -18,10 +18,11 @@ import (
 	"github.com/divtxt/lockd/fsm"
 )
 
-// Bounds of one stream, in bytes.
+// Bounds of one stream.
 const (
-	maxInbox   = 8 << 20  // of calls that wait here; then it is not read any further
-	maxReplies = 64 << 20 // of replies that the node does not take; then it is cut off
+	maxInbox   = 8 << 20  // bytes of calls that wait here; then it is not read any further
+	maxReplies = 64 << 20 // bytes of replies that the node does not take; then it is cut off
+	maxNotes   = 16       // other frames that the node does not take
 )
 
 // remote is the stream of one node.
@@ -32,8 +33,8 @@ type remote struct {
 	heard  atomic.Int64 // raw clock when the last frame came, nanoseconds
 
 	mu       sync.Mutex
-	replies  []byte // encoded, not yet sent
-	full     *string
+	replies  []byte   // encoded, not yet sent
+	notes    [][]byte // frames of another kind, not yet sent
 	progress progress
 
 	wake chan struct{} // has a value when replies is not empty
@@ -88,11 +89,13 @@ func (r *remote) write() {
 			return
 		}
 		r.mu.Lock()
-		frame, full := r.replies, r.full
-		r.replies, r.full = spare[:0], nil
+		frame, notes := r.replies, r.notes
+		r.replies, r.notes = spare[:0], nil
 		r.mu.Unlock()
-		if full != nil && r.stream.Send(append([]byte{frameStatus}, *full...)) != nil {
-			return
+		for _, note := range notes {
+			if r.stream.Send(note) != nil {
+				return
+			}
 		}
 		if len(frame) > 0 && r.stream.Send(frame) != nil {
 			return
@@ -103,10 +106,12 @@ func (r *remote) write() {
 	}
 }
 
-// tellFull tells the node that nothing may grow, or that it may again.
-func (r *remote) tellFull(text string) {
+// tell sends a frame that is no reply. Where the node does not read, it is left out.
+func (r *remote) tell(frame []byte) {
 	r.mu.Lock()
-	r.full = &text
+	if len(r.notes) < maxNotes {
+		r.notes = append(r.notes, frame)
+	}
 	r.mu.Unlock()
 	r.flush()
 }

@@ -29,18 +29,20 @@ func (n *Node) tend() {
 		case <-tick.C:
 		}
 		at := n.leads.Load()
+		n.noticeMembers()
 		if !at.leading {
 			s.reset()
 			continue
 		}
 		n.version.Store(uint32(n.commonVersion()))
 		s.look(at.term)
-		if now := n.noGrowth(); now != full {
+		if now := n.noGrowth(); now != full || now != "" {
 			full = now
 			for _, r := range n.remotes.all() {
-				r.tellFull(full)
+				r.tell(append([]byte{frameStatus}, full...))
 			}
 		}
+		n.tellHealth()
 	}
 }
 

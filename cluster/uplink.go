@@ -155,6 +155,8 @@ func (u *uplink) receive() {
 		case frame[0] == frameStatus:
 			text := string(frame[1:])
 			u.node.outbox.leaderFull.Store(&text)
+		case frame[0] == frameHealth:
+			u.node.hearHealth(frame[1:])
 		case frame[0] == frameReplies:
 			got, err := decodeReplies(frame[1:])
 			if err != nil {

@@ -16,6 +16,7 @@ const (
 	ExitUsage   = 2 // a flag, variable, or line of the configuration file is wrong
 	ExitDataDir = 3 // the data folder is in use, belongs to another node, or is damaged
 	ExitIO      = 4 // the disk failed, stalled or lied; the node stopped rather than guess
+	ExitRemoved = 5 // the cluster has removed this node
 )
 
 // exitHelp says the same to the reader of the help text.
@@ -25,6 +26,7 @@ const exitHelp = `Exit codes:
   2  a flag, variable or line of the configuration file is wrong
   3  the data folder is in use, belongs to another node, or is damaged
   4  the disk failed or stalled; the node stopped rather than guess
+  5  the cluster has removed this node (RAFT.REMOVE), or never knew its data folder
 `
 
 // coded is an error that knows its exit code.

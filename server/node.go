@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/divtxt/lockd/cluster"
+	"github.com/divtxt/lockd/cluster/peer"
 	"github.com/divtxt/lockd/cluster/storage"
 	"github.com/divtxt/lockd/commands"
 	"github.com/divtxt/lockd/fsm"
@@ -25,6 +26,7 @@ type Server struct {
 	cfg       *Config
 	log       *slog.Logger
 	store     *storage.Store
+	peers     *peer.Network // nil where the cluster port is not open
 	node      *cluster.Node
 	hub       *session.Hub
 	wire      *resp.Server
@@ -61,22 +63,40 @@ func (s *Server) start(ctx context.Context, settings *Settings, stop func()) (er
 	_ = s.store.Announce(s.nodeID, s.listeners.first()) // only what a second process is told
 	s.hub = session.New(Version, s.log)
 	table := commands.New(s.hub.Commands()...)
-	if s.node, err = s.openNode(table, settings); err != nil {
+	if s.node, err = s.openNode(ctx, table, settings); err != nil {
 		return err
 	}
 	s.wire = resp.NewServer(s.hub, s.cfg.wireLimits(), s.log)
 	s.hub.Wire(session.Wires{
 		Node: &nodeView{s.node, s.store}, Table: table, Settings: settingsView{settings},
-		Server: s.wire, Stop: stop,
+		Server: s.wire, Stop: stop, Topology: topology{s.node},
 	})
 	s.follow(settings)
-	ready, cancel := context.WithTimeout(ctx, readyWithin)
-	defer cancel()
-	if err := s.node.Ready(ready); err != nil {
+	if err := s.awaitReady(ctx); err != nil {
 		return err
 	}
 	return s.listen()
 }
+
+// awaitReady waits until commands can be served. A node of several does not wait for long: while most of the
+// others are away it must answer at least those who want to know why.
+func (s *Server) awaitReady(ctx context.Context) error {
+	within := readyWithin
+	if len(s.node.Members()) > 1 {
+		within = serveAfter
+	}
+	ready, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	err := s.node.Ready(ready)
+	if err == nil || within == readyWithin || ctx.Err() != nil {
+		return err
+	}
+	s.log.Warn("no leader yet: commands wait until most of the nodes are there", "waited", within)
+	return nil
+}
+
+// serveAfter is how long a node of several waits for a leader before it serves without one.
+const serveAfter = 5 * time.Second
 
 func (s *Server) openStore() error {
 	delay, err := testSyncDelay()
@@ -91,15 +111,29 @@ func (s *Server) openStore() error {
 	return WithExit(ExitDataDir, err)
 }
 
-func (s *Server) openNode(table *commands.Table, settings *Settings) (*cluster.Node, error) {
+func (s *Server) openNode(
+	ctx context.Context, table *commands.Table, settings *Settings,
+) (*cluster.Node, error) {
 	memory := s.cfg.Limits.MemoryBound() // asked once: it is a limit of the whole run
-	return cluster.Open(cluster.Options{
-		NodeID: s.nodeID, Incarnation: s.store.Incarnation(),
-		Log: s.store.Log, Stable: s.store.Stable, Snapshots: s.store.Snapshots,
-		Runner: table, Fail: s.failStop, Free: s.store.Free,
+	network, address, err := s.openPeerPort(ctx)
+	if err != nil {
+		return nil, err
+	}
+	client, err := s.clientAddress(address)
+	if err != nil {
+		return nil, err
+	}
+	return cluster.Open(ctx, cluster.Options{
+		NodeID: s.nodeID, Incarnation: s.store.Incarnation(), DiskID: s.store.DiskID(),
+		Address: address, Client: client,
+		Stores: cluster.Stores{Log: s.store.Log, Stable: s.store.Stable, Snapshots: s.store.Snapshots},
+		Plan:   s.cfg.Cluster.Plan(), Network: network, Runner: table,
+		Hooks: cluster.Hooks{
+			Fail: s.failStop, Free: s.store.Free, RaiseIncarnation: s.store.RaiseIncarnation, Removed: s.removed,
+		},
 		Logger: s.log, RaftLogger: s.store.Logger,
 		Tuning: cluster.Tuning{
-			Heartbeat: s.cfg.Timing.Heartbeat, DriftPPM: s.cfg.Timing.ClockDriftPPM,
+			Heartbeat: s.cfg.Timing.Heartbeat, NodeTimeout: s.cfg.Timing.NodeTimeout, DriftPPM: s.cfg.Timing.ClockDriftPPM,
 			EntryBytes: int(s.cfg.Queues.EntryBytes),
 			QueueCalls: s.cfg.Queues.MaxPending, QueueBytes: int(s.cfg.Queues.MaxPendingBytes),
 			SnapshotBytes: s.cfg.Storage.SnapshotLogBytes,
@@ -118,6 +152,12 @@ func (s *Server) openNode(table *commands.Table, settings *Settings) (*cluster.N
 func (s *Server) failStop(err error) {
 	s.log.Error("this node stops: its log cannot be applied", "error", err, "data-folder", s.cfg.Storage.Dir)
 	os.Exit(ExitDataDir) //nolint:forbidigo // fail-stop
+}
+
+// removed ends a node that the cluster has removed, in good order.
+func (s *Server) removed(reason string) {
+	s.log.Error("this node stops: it was removed from the cluster", "reason", reason)
+	s.report(WithExit(ExitRemoved, errors.New(reason)))
 }
 
 // follow keeps what is made from the settings in step with them.
@@ -162,6 +202,9 @@ func (s *Server) report(err error) {
 	}
 }
 
+// handOverWithin is how long a leader that stops tries to make another one lead.
+const handOverWithin = 2 * time.Second
+
 // lastWords is how long connections have to write the last replies before they are closed.
 const lastWords = 50 * time.Millisecond
 
@@ -172,6 +215,7 @@ func (s *Server) Close() error {
 	// The node first: what is in the log gets its replies, and what comes now is told that it was not done.
 	// The listeners after it, for redcon closes a listener's connections with it.
 	if s.node != nil {
+		s.node.HandOver(handOverWithin)
 		errs = append(errs, s.node.Close())
 	}
 	if s.wire != nil {
@@ -182,6 +226,9 @@ func (s *Server) Close() error {
 	}
 	if s.wire != nil {
 		errs = append(errs, s.wire.Close())
+	}
+	if s.peers != nil {
+		errs = append(errs, s.peers.Close())
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())

@@ -1,0 +1,31 @@
+// This file shows the members of the cluster to the parts that tell clients about them.
+
+package server
+
+import (
+	"github.com/divtxt/lockd/cluster"
+	"github.com/divtxt/lockd/session"
+)
+
+// topology is the cluster as clients see it.
+type topology struct{ node *cluster.Node }
+
+// Peers returns the members in the order of their ids.
+func (t topology) Peers() []session.Peer {
+	var peers []session.Peer
+	for _, m := range t.node.Members() {
+		p := session.Peer{
+			ID: m.ID, Leader: m.Leader, Self: m.Self, Voter: m.Voter, Up: m.Up, Index: m.Index,
+			SinceHeard: m.SinceHeard,
+		}
+		if m.Client != "" {
+			// What does not parse is of a newer version: the member is shown without an address.
+			p.ClientAddress, _ = session.ParseClient(m.Client)
+		}
+		peers = append(peers, p)
+	}
+	return peers
+}
+
+// Watch tells of changes.
+func (t topology) Watch() (changes <-chan struct{}, stop func()) { return t.node.Watch() }
