@@ -17,8 +17,8 @@ func FormFor(
 	return form(ctx, formOptions{Self: self, Plan: plan, Used: used, Stable: stable, Network: n, Log: log})
 }
 
-// Member answers as a node does that has formed; Join and State may be nil.
-type Member struct {
+// FormedNode answers as a node does that has formed; Join and State may be nil.
+type FormedNode struct {
 	Self  Identity
 	Of    *Membership
 	Join  func(Identity) (JoinAnswer, error)
@@ -34,22 +34,22 @@ type InviteQuestion = inviteQuestion
 // OpInvite is its name.
 const OpInvite = opInvite
 
-func (m Member) Identity() Identity {
+func (m FormedNode) Identity() Identity {
 	self := m.Self
 	self.Cluster = m.Of.Cluster
 	return self
 }
 
-func (m Member) Admit(other Identity, why Purpose) error {
+func (m FormedNode) Admit(other Identity, why Purpose) error {
 	if why == ForAsk {
 		return nil
 	}
 	return admit(m.Identity(), m.Of, other, m.State)
 }
 
-func (m Member) Forward(Identity, Stream) error { return nil }
+func (m FormedNode) Forward(Identity, Stream) error { return nil }
 
-func (m Member) Ask(_ context.Context, from Identity, op string, question []byte) ([]byte, error) {
+func (m FormedNode) Ask(_ context.Context, from Identity, op string, question []byte) ([]byte, error) {
 	switch op {
 	case opForm:
 		return answerForm(m.Self, m.Of, m.State, from)

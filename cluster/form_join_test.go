@@ -31,7 +31,7 @@ func newMembers() *members {
 func (m *members) run(n *memnet.Net, at int) {
 	founder := m.of.Members[at]
 	way := n.Node(founder.Address)
-	way.Serve(cluster.Member{
+	way.Serve(cluster.FormedNode{
 		Self: cluster.Identity{Node: founder.ID, Disk: founder.Disk, Address: founder.Address}, Of: m.of,
 		Join: func(who cluster.Identity) (cluster.JoinAnswer, error) {
 			switch {
@@ -147,7 +147,7 @@ func TestInvited(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n, m := memnet.New(), newMembers()
 			leader := n.Node("host2:1")
-			leader.Serve(cluster.Member{Self: cluster.Identity{Node: "n2", Disk: "d2", Address: "host2:1"}, Of: m.of})
+			leader.Serve(cluster.FormedNode{Self: cluster.Identity{Node: "n2", Disk: "d2", Address: "host2:1"}, Of: m.of})
 			defer n.Stop("host2:1")
 			h := newHost(n, "n3", "host3:1", plan)
 			defer h.kill()

@@ -98,7 +98,7 @@ func (h *host) start() {
 		log := slog.New(slog.NewTextHandler(&h.log, nil))
 		h.got, h.err = cluster.FormFor(ctx, h.self(), h.plan, h.used, h.store, way, log)
 		if h.err == nil {
-			way.Serve(cluster.Member{Self: h.self(), Of: h.got, State: h.state})
+			way.Serve(cluster.FormedNode{Self: h.self(), Of: h.got, State: h.state})
 		} else {
 			_ = way.Close()
 		}

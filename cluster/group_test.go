@@ -158,8 +158,8 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// three starts a group of three.
-func three(t *testing.T) *groupRig {
+// trio starts a group of three.
+func trio(t *testing.T) *groupRig {
 	g := &groupRig{t: t, net: memnet.New(), nodes: map[string]*member{}}
 	for _, id := range []string{"n1", "n2", "n3"} {
 		g.plan.Members = append(g.plan.Members, cluster.Peer{ID: id, Address: id + ":1"})
@@ -197,7 +197,7 @@ func expect(t *testing.T, got []string, want ...string) {
 
 // Any node takes any command, in order, and sees what another one was told.
 func TestAnyNodeTakesAnyCommand(t *testing.T) {
-	g := three(t)
+	g := trio(t)
 	for i, id := range []string{"n1", "n2", "n3"} {
 		key := "k" + id
 		expect(t, ask(t, g.nodes[id].node, 1, "GET "+key, "LOCK "+key+" o 60000", "GET "+key, "UNLOCK "+key+" o",
@@ -210,7 +210,7 @@ func TestAnyNodeTakesAnyCommand(t *testing.T) {
 
 // Who waits on one node is served by the entry that frees the key on another.
 func TestWaitersAcrossNodes(t *testing.T) {
-	g := three(t)
+	g := trio(t)
 	f := g.followers()
 	ask(t, g.nodes[f[0]].node, 1, "LOCK a o 60000")
 	granted := make(chan []string, 1)
@@ -228,7 +228,7 @@ func TestWaitersAcrossNodes(t *testing.T) {
 // A follower's clients see a slower reply and nothing else when the leader dies, and whatever they sent is
 // done once.
 func TestLeaderDiesUnderLoad(t *testing.T) {
-	g := three(t)
+	g := trio(t)
 	var clients sync.WaitGroup
 	stop := make(chan struct{})
 	var done atomic.Int64
