@@ -14,7 +14,7 @@ import (
 type Holding struct {
 	Key, Owner string
 	Token      int64         // 0 if it was never asked
-	Asked      time.Duration // when the request that was granted was sent
+	Asked      time.Duration // when the first request was sent that may have been the granted one
 	Start, End time.Duration
 	Why        string // what may have ended it
 }
@@ -31,6 +31,7 @@ type attempt struct {
 	past     []*Holding
 	over     bool          // released, or the client has learned that it is gone
 	doubtful bool          // something with an unknown outcome may still take effect
+	asked    time.Duration // when the first request of unknown outcome was sent; 0 is never
 	capped   time.Duration // end that no renewal can move, as a shortening may still take effect; 0 is none
 	released time.Duration // when the release was acknowledged; 0 is not
 	wrong    []string
@@ -91,6 +92,9 @@ func (a *attempt) fail(format string, args ...any) {
 func (a *attempt) take(op *Op) {
 	switch {
 	case op.Outcome == Unknown:
+		if !a.doubtful {
+			a.asked = op.Sent
+		}
 		a.doubtful = true
 	case op.Outcome == No:
 		if op.Wait > 0 && op.Done-op.Sent < op.Wait {
@@ -108,6 +112,9 @@ func (a *attempt) take(op *Op) {
 		}
 		a.over, a.released = false, 0
 		a.hold = &Holding{Key: op.Key, Owner: op.Owner, Token: op.Number, Asked: op.Sent, Start: op.Done}
+		if a.asked != 0 {
+			a.hold.Asked = a.asked
+		}
 		a.extend(op)
 	}
 }

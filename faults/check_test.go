@@ -183,6 +183,10 @@ var cases = []struct {
 		take yes k a n1 0 5 ttl=100 n=4
 		take yes m b n1 1 6 ttl=100 n=5
 		take yes l c n1 6 9 ttl=100 n=3`, []string{"token 3 was given"}},
+	{"a token whose first reply was lost", `
+		take unknown k a n1 1 5 ttl=100 wait=100
+		take yes m b n1 6 8 ttl=100 n=5
+		take yes k a n1 9 12 ttl=100 n=4`, nil},
 	{"tokens of requests at the same time are in any order", `
 		take yes k a n1 0 5 ttl=100 n=4
 		take yes l c n1 5 9 ttl=100 n=3`, nil},
