@@ -5,6 +5,14 @@
 #
 #   bash compat_test/clients/run.sh                all
 #   bash compat_test/clients/run.sh jedis redis-rs only these
+#   bash compat_test/clients/run.sh failover       those that follow a leader, in their modes for that
+#
+# The last takes and frees locks for LOCKD_SECONDS (20) through nodes that somebody else has started, and whose
+# leader somebody else stops meanwhile: LOCKD_SENTINELS and LOCKD_CLUSTER are their host:port,host:port,… (a
+# mode whose list is not given is left out), LOCKD_MASTER the name that Sentinels know (mymaster), LOCKD_PASSWORD
+# the password. It says "begin" when the clients start, then what each of them saw; it fails if one never
+# succeeded, or was without success for longer than LOCKD_MOST_GAP milliseconds, if that is given. LOCKD_CLIENTS
+# names the clients, go-redis redis-py ioredis node-redis jedis by default.
 #
 # Clients come from their registries in the versions that their manifests pin, into a cache folder
 # (LOCKD_CLIENTS_CACHE, by default ~/.cache/lockd-clients) and nowhere else.
@@ -66,15 +74,19 @@ fresh() {
 	cd "$cache/$1"
 }
 
-run_redis-py() {
+prepare_redis-py() {
 	need python3 "the tests of redis-py"
 	fresh redis-py
 	[ -x venv/bin/python ] || python3 -m venv venv || die "python3 has no venv module: redis-py needs it"
 	retry venv/bin/python -m pip install -q -r requirements.txt
+}
+run_redis-py() {
+	prepare_redis-py
 	venv/bin/python client.py "$port"
 }
+failover_redis-py() { venv/bin/python failover.py "$1"; }
 
-run_node() {
+prepare_node() {
 	need node "the tests of $1"
 	need npm "the tests of $1"
 	fresh "$1"
@@ -82,12 +94,19 @@ run_node() {
 		retry npm ci --silent --no-audit --no-fund
 		cp package-lock.json node_modules/.installed
 	fi
+}
+run_node() {
+	prepare_node "$1"
 	node client.mjs "$port"
 }
 run_node-redis() { run_node node-redis; }
 run_ioredis() { run_node ioredis; }
+prepare_node-redis() { prepare_node node-redis; }
+prepare_ioredis() { prepare_node ioredis; }
+failover_node-redis() { node failover.mjs "$1"; }
+failover_ioredis() { node failover.mjs "$1"; }
 
-run_java() {
+prepare_java() {
 	need java "the tests of $1"
 	need mvn "the tests of $1"
 	fresh "$1"
@@ -97,12 +116,24 @@ run_java() {
 		retry mvn -q -B dependency:copy-dependencies -DoutputDirectory="$PWD/lib" 2>&1 | sed 's/\x1b\[[0-9;]*m//g'
 		cp pom.xml lib/.installed
 	fi
+}
+run_java() {
+	prepare_java "$1"
 	local version # the second in the file: that of the client
 	version=$(sed -n 's/.*<version>\(.*\)<.*/\1/p' pom.xml | sed -n 2p)
 	java -cp "lib/*" Client.java "$port" "$version" 2>&1 | { grep -v '^Note: ' || true; }
 }
 run_jedis() { run_java jedis; }
 run_lettuce() { run_java lettuce; }
+prepare_jedis() { prepare_java jedis; }
+failover_jedis() { java -cp "lib/*" Failover.java "$1"; }
+
+prepare_go-redis() {
+	need go "the test of go-redis"
+	mkdir -p "$cache/go-redis"
+	(cd "$here/../.." && go build -o "$cache/go-redis/failover" compat_test/clients/go-redis/failover.go)
+}
+failover_go-redis() { ./failover "$1"; }
 
 run_redis-rs() {
 	need cargo "the tests of redis-rs"
@@ -149,6 +180,52 @@ run_redis-benchmark() {
 	fi
 	echo "ok redis-benchmark" $(sed -n 's/^ *\([SG]ET\): \([0-9]*\).*requests per second.*/\1 \2\/s/p' <<<"$out")
 }
+
+# failover runs all clients at the same time, so that each of them sees the same failovers.
+failover() {
+	local clients modes=() name mode pid pids=() bad=
+	read -ra clients <<<"${LOCKD_CLIENTS:-go-redis redis-py ioredis node-redis jedis}"
+	[ -n "${LOCKD_SENTINELS:-}" ] && modes+=(sentinel)
+	[ -n "${LOCKD_CLUSTER:-}" ] && modes+=(cluster)
+	[ ${#modes[@]} -gt 0 ] || die "failover: LOCKD_SENTINELS and LOCKD_CLUSTER are empty, so there is nothing to connect to"
+	for name in "${clients[@]}"; do
+		declare -F "failover_$name" >/dev/null || die "there is no failover test of $name here"
+		(set -e; "prepare_$name")
+	done
+	echo begin
+	for name in "${clients[@]}"; do
+		for mode in "${modes[@]}"; do
+			(cd "$cache/$name" && "failover_$name" "$mode") >"$work/$name-$mode" 2>"$work/$name-$mode.err" &
+			pids+=("$!")
+		done
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid" || bad="a client ended with an error"
+	done
+	for name in "${clients[@]}"; do
+		for mode in "${modes[@]}"; do
+			judge "$work/$name-$mode" || bad="$name in its $mode mode did not follow"
+		done
+	done
+	[ -z "$bad" ] || die "failover: $bad"
+}
+
+# judge prints what a client saw, and tells whether that is good enough.
+judge() {
+	local line='([0-9]+) succeeded, [0-9]+ errors, longest gap ([0-9]+) ms' said
+	said=$(cat "$1")
+	echo "$said"
+	if ! [[ $said =~ $line ]]; then
+		tail -n 20 "$1.err" >&2
+		return 1
+	fi
+	[ "${BASH_REMATCH[1]}" -gt 0 ] && [ "${BASH_REMATCH[2]}" -le "${LOCKD_MOST_GAP:-999999999}" ]
+}
+
+if [ "${1:-}" = failover ]; then
+	failover
+	exit
+fi
 
 all=(redis-cli redis-benchmark redis-py node-redis ioredis jedis lettuce redis-rs)
 [ $# -gt 0 ] && all=("$@")
