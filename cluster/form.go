@@ -109,6 +109,7 @@ func form(ctx context.Context, o formOptions) (*Membership, error) {
 	f := &former{
 		o: o, view: forming{self: o.Self, plan: o.Plan, m: m},
 		heard: map[string]string{}, nudge: make(chan struct{}, 1),
+		told: told{at: time.Now()}, // nodes that are started together are not missing
 	}
 	if o.Network != nil {
 		o.Network.Serve(f)

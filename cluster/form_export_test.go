@@ -21,18 +21,18 @@ func FormFor(
 type FormedNode struct {
 	Self  Identity
 	Of    *Membership
-	Join  func(Identity) (JoinAnswer, error)
+	Join  func(Identity) (FormJoinAnswer, error)
 	State func(node string) (disk string, incarnation uint64, removed, ok bool)
 }
 
-// JoinAnswer is the answer to the question to be taken in.
-type JoinAnswer = joinAnswer
+// FormJoinAnswer is the answer to the question to be taken in.
+type FormJoinAnswer = joinAnswer
 
-// InviteQuestion is a leader's question to an empty node.
-type InviteQuestion = inviteQuestion
+// FormInvite is a leader's question to an empty node.
+type FormInvite = inviteQuestion
 
-// OpInvite is its name.
-const OpInvite = opInvite
+// FormInviteOp is its name.
+const FormInviteOp = opInvite
 
 func (m FormedNode) Identity() Identity {
 	self := m.Self

@@ -33,17 +33,17 @@ func (m *members) run(n *memnet.Net, at int) {
 	way := n.Node(founder.Address)
 	way.Serve(cluster.FormedNode{
 		Self: cluster.Identity{Node: founder.ID, Disk: founder.Disk, Address: founder.Address}, Of: m.of,
-		Join: func(who cluster.Identity) (cluster.JoinAnswer, error) {
+		Join: func(who cluster.Identity) (cluster.FormJoinAnswer, error) {
 			switch {
 			case m.refuse.Load():
-				return cluster.JoinAnswer{}, fmt.Errorf("node %s is known with another disk", who.Node)
+				return cluster.FormJoinAnswer{}, fmt.Errorf("node %s is known with another disk", who.Node)
 			case !m.leading.Load():
-				return cluster.JoinAnswer{}, nil
+				return cluster.FormJoinAnswer{}, nil
 			case at == 0:
-				return cluster.JoinAnswer{Leader: "host2:1"}, nil
+				return cluster.FormJoinAnswer{Leader: "host2:1"}, nil
 			}
 			m.taken.Add(1)
-			return cluster.JoinAnswer{Cluster: "c", Members: m.of.Members, IncarnationFloor: 41}, nil
+			return cluster.FormJoinAnswer{Cluster: "c", Members: m.of.Members, IncarnationFloor: 41}, nil
 		},
 	})
 }
@@ -154,12 +154,12 @@ func TestInvited(t *testing.T) {
 			h.start()
 			time.Sleep(time.Hour)
 			invite := func(node, name string) error {
-				question, err := json.Marshal(cluster.InviteQuestion{
+				question, err := json.Marshal(cluster.FormInvite{
 					Node: node, Cluster: name, Members: m.of.Members, IncarnationFloor: 41})
 				if err != nil {
 					return err
 				}
-				_, _, err = leader.Ask(t.Context(), "host3:1", cluster.OpInvite, question)
+				_, _, err = leader.Ask(t.Context(), "host3:1", cluster.FormInviteOp, question)
 				return err
 			}
 			var refusal *cluster.Refusal
@@ -191,14 +191,14 @@ func TestInvited(t *testing.T) {
 func TestNotInvited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := memnet.New()
-		hosts := three(n)
+		hosts := threeHosts(n)
 		defer killAll(hosts)
 		hosts[0].start()
 		hosts[1].start()
 		time.Sleep(time.Second)
 		question := []byte(`{"node":"n1","cluster":"c"}`)
 		var refusal *cluster.Refusal
-		if _, _, err := hosts[1].way.Ask(t.Context(), "host1:1", cluster.OpInvite, question); !errors.As(err, &refusal) ||
+		if _, _, err := hosts[1].way.Ask(t.Context(), "host1:1", cluster.FormInviteOp, question); !errors.As(err, &refusal) ||
 			!strings.Contains(err.Error(), "waits for no invitation") {
 			t.Errorf("invited: %v", err)
 		}

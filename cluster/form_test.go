@@ -150,8 +150,8 @@ func (h *host) wantError(t *testing.T, words ...string) {
 	}
 }
 
-// three are three hosts of one list.
-func three(n *memnet.Net) []*host {
+// threeHosts are three hosts of one list.
+func threeHosts(n *memnet.Net) []*host {
 	var list []cluster.Peer
 	for i := range 3 {
 		list = append(list, cluster.Peer{ID: fmt.Sprintf("n%d", i+1), Address: fmt.Sprintf("host%d:1", i+1)})
@@ -202,7 +202,7 @@ func wantMembers(t *testing.T, hosts []*host, members int) {
 func TestFormInAnyOrder(t *testing.T) {
 	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
 		synctest.Test(t, func(t *testing.T) {
-			hosts := three(memnet.New())
+			hosts := threeHosts(memnet.New())
 			defer killAll(hosts)
 			for i, at := range order {
 				if i > 0 {
@@ -232,7 +232,7 @@ func TestFormInAnyOrder(t *testing.T) {
 // TestFormAgain starts nodes anew that have formed: each alone, without the others.
 func TestFormAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hosts := three(memnet.New())
+		hosts := threeHosts(memnet.New())
 		defer killAll(hosts)
 		for _, h := range hosts {
 			h.start()
@@ -258,7 +258,7 @@ func TestFormWithCrashPoints(t *testing.T) {
 	const points = 5 // none, before the first write, after it, before the second, after it
 	for c := range points * points * points {
 		synctest.Test(t, func(t *testing.T) {
-			hosts := three(memnet.New())
+			hosts := threeHosts(memnet.New())
 			defer killAll(hosts)
 			for i, point := range []int{c % points, c / points % points, c / points / points} {
 				if point%2 == 1 {
@@ -307,7 +307,7 @@ func wantStored(t *testing.T, hosts []*host) {
 func TestFormWithCutLinks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := memnet.New()
-		hosts := three(n)
+		hosts := threeHosts(n)
 		defer killAll(hosts)
 		n.CutOneWay("host1:1", "host2:1")
 		for _, h := range hosts {
@@ -359,7 +359,7 @@ func TestFormRefusals(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				hosts := three(memnet.New())
+				hosts := threeHosts(memnet.New())
 				defer killAll(hosts)
 				c.wrong(hosts)
 				for _, h := range hosts {
@@ -385,7 +385,7 @@ func TestFormWipedDisk(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				hosts := three(memnet.New())
+				hosts := threeHosts(memnet.New())
 				defer killAll(hosts)
 				for i, h := range hosts {
 					h.store.before = c.before[i]
@@ -429,7 +429,7 @@ func TestFormWipedDisk(t *testing.T) {
 func TestFormBesideACluster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := memnet.New()
-		hosts := three(n)
+		hosts := threeHosts(n)
 		for _, h := range hosts {
 			h.start()
 		}
@@ -521,7 +521,7 @@ func TestLoneNodeWithAPlan(t *testing.T) {
 // TestPlanChangedInTheMiddle: a node at B comes back with another list.
 func TestPlanChangedInTheMiddle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hosts := three(memnet.New())
+		hosts := threeHosts(memnet.New())
 		defer killAll(hosts)
 		hosts[0].store.before = 1
 		for _, h := range hosts {

@@ -63,7 +63,7 @@ for i in $running; do
 	echo "${pids[$i]}" >"$data/n$i/pid"
 done
 trap stop EXIT
-trap 'exit 130' INT
+trap 'exit 0' INT
 trap 'exit 143' TERM
 
 # The nodes wait for each other, so an answer means that the cluster is there.

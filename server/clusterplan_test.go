@@ -220,6 +220,17 @@ func TestClusterBindAndAdvertised(t *testing.T) {
 	}
 }
 
+func TestLookup(t *testing.T) {
+	for name, want := range map[string]string{"127.0.0.1:5": "127.0.0.1:5", "[::1]:5": "[::1]:5"} {
+		if got, err := lookup(t.Context(), name); err != nil || len(got) != 1 || got[0] != want {
+			t.Errorf("%s resolves to %q %v", name, got, err)
+		}
+	}
+	if got, err := lookup(t.Context(), "no-port"); err == nil {
+		t.Errorf("no-port resolves to %q", got)
+	}
+}
+
 func TestClusterDefaults(t *testing.T) {
 	c := Defaults()
 	if c.Timing.Heartbeat != 250*time.Millisecond || c.Timing.NodeTimeout != 15*time.Second ||
