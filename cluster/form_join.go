@@ -48,7 +48,8 @@ func (f *former) joined() *Membership {
 
 // askJoin asks one member, and the leader if that member sends us there. It returns why there is no answer
 // yet; an error is final.
-func (f *former) askJoin(ctx context.Context, address string) (why string, err error) {
+func (f *former) askJoin(ctx context.Context, first string) (why string, err error) {
+	address, to := first, ""
 	for range 2 {
 		if f.joined() != nil {
 			return "", nil
@@ -59,15 +60,15 @@ func (f *former) askJoin(ctx context.Context, address string) (why string, err e
 		case errors.As(err, &refusal):
 			return "", fmt.Errorf("the cluster at %s does not take this node in: %w", address, err)
 		case err != nil:
-			return plainError(err), nil
+			return to + plainError(err), nil
 		case answer.Cluster != "":
 			return "", f.accept(&Membership{
 				Cluster: answer.Cluster, Members: answer.Members, IncarnationFloor: answer.IncarnationFloor,
 			})
 		case answer.Leader == "" || answer.Leader == address:
-			return orElse(answer.Busy, "it knows no leader at this moment"), nil
+			return to + orElse(answer.Busy, "it knows no leader at this moment"), nil
 		}
-		address = answer.Leader
+		address, to = answer.Leader, "the leader at "+answer.Leader+": "
 	}
 	return "the leader changes at this moment", nil
 }

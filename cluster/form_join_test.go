@@ -83,7 +83,8 @@ func TestJoin(t *testing.T) {
 		defer n.Stop("host2:1")
 		wantJoined(t, h)
 		log := h.log.String()
-		for _, want := range []string{"dead:1: connection refused", "that is this node itself", "it knows no leader"} {
+		for _, want := range []string{"dead:1: connection refused", "that is this node itself", "it knows no leader",
+			"host1:1: the leader at host2:1: connection refused"} {
 			if !strings.Contains(log, want) {
 				t.Errorf("the log does not say %q:\n%s", want, log)
 			}
