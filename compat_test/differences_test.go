@@ -63,8 +63,11 @@ func differences() []difference {
 			"Redis compares such words as C strings: NX\\x00 counts as NX.", true},
 		{"numbers-x86", "INCRBYFLOAT computes as Redis does on x86, on every kind of machine.",
 			"Redis' long double differs between processors; a replicated state may not.", false},
-		{"wait", "WAIT and WAITAOF reply at once, and no replicas on a node that is alone.",
-			"What was answered is on disk on a majority already; there is nothing to wait for.", false},
+		{"wait", "WAIT and WAITAOF reply at once, also on a follower, and no replicas on a node that is alone.",
+			"What was answered is on disk on a majority already; there is nothing to wait for. " +
+				"What the number says is in discovery.md.", false},
+		{"role", "Offsets in ROLE and INFO are indexes of the Raft log; a follower says slave and slave_read_only:0.",
+			"Clients look for the master by these words, and any node takes any command.", false},
 		{"tracking", "CLIENT TRACKING ON, CLIENT PAUSE, MONITOR, CONFIG REWRITE and most of ACL answer with an error that says why.",
 			"lockd sends no invalidations yet, has one user, and never writes its file; a pause would keep holders from " +
 				"renewing their locks.", false},

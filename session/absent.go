@@ -1,6 +1,7 @@
 // Commands of Redis that lockd answers without having what they are about. Clients probe for some of them
 // and must get the answer of a Redis that has it switched off: CLUSTER must be refused, or they take this
-// for a cluster. For others a sentence that says why is better than an unknown command.
+// for a cluster. (A port that shows one answers it in place of these entries, see View.) For others a
+// sentence that says why is better than an unknown command.
 
 package session
 
@@ -17,7 +18,7 @@ func absentCommands() []commands.Command {
 		{
 			Name: "asking", Arity: 1, Flags: commands.Fast, Group: "cluster", Since: "3.0.0", Complexity: "O(1)",
 			Categories: []string{"connection"}, Local: noCluster,
-			Summary: "An error: this is no node of a Redis Cluster.",
+			Summary: "Accepted on cluster-view-port; elsewhere an error.",
 		},
 		{
 			Name: "monitor", Arity: 1, Flags: local | commands.Admin, Group: "server", Since: "1.0.0",
@@ -45,13 +46,13 @@ func clusterCommand() commands.Command {
 	)
 	model := commands.Command{
 		Flags: commands.Stale, Group: "cluster", Since: "3.0.0", Local: noCluster,
-		Summary: "An error: this is no node of a Redis Cluster.",
+		Summary: "Describe the group as a Redis Cluster on cluster-view-port; elsewhere an error.",
 	}
 	subs := absentSubcommands(forAll, model)
 	model.Flags |= commands.Admin
 	return commands.Command{
 		Name: "cluster", Arity: -2, Group: "cluster", Since: "3.0.0", Complexity: "Depends on the subcommand.",
-		Summary: "An error: this is no node of a Redis Cluster.",
+		Summary: "Describe the group as a Redis Cluster on cluster-view-port; elsewhere an error.",
 		Sub:     append(subs, absentSubcommands(forAdmins, model)...),
 	}
 }
