@@ -19,6 +19,8 @@ const client = mode === 'sentinel'
   })
   : createCluster({
     rootNodes: addresses('LOCKD_CLUSTER').map((a) => ({ url: `redis://${a.host}:${a.port}` })), defaults: options,
+    // How long it tries to reach a dead master before it looks for another one; by default 5 s.
+    topologyRefreshOnReconnectionAttemptStrategy: 250,
   });
 let done = 0;
 let errors = 0;
