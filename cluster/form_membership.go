@@ -42,6 +42,15 @@ type Founder struct {
 // Alone tells whether the cluster was begun by this node for itself. Others may have joined it since.
 func (m *Membership) Alone() bool { return m != nil && !m.Joined && len(m.Members) == 1 }
 
+// AddressOf returns the address under which a member was known at first, "" if it is none of them.
+func (m *Membership) AddressOf(id string) string {
+	if m == nil {
+		return ""
+	}
+	member, _ := m.find(id)
+	return member.Address
+}
+
 // find returns the member of that id.
 func (m *Membership) find(id string) (Founder, bool) {
 	for _, member := range m.Members {

@@ -228,6 +228,26 @@ func (n *Node) Submit(calls []fsm.Call, done chan<- struct{}) {
 	n.outbox.submit(newGroup(calls, done), n.noGrowth())
 }
 
+// ReadHere answers reads at once from this node's own state, which may be behind what others have seen: that
+// is what a client asks for who says READONLY.
+func (n *Node) ReadHere(calls []fsm.Call) {
+	r := n.replica
+	for i := range calls {
+		c := &calls[i]
+		who := fsm.Caller{Origin: n.origin, Conn: c.Command.Conn}
+		if !c.Long {
+			r.state.RLock()
+			c.Reply = r.machine.Read(who, &c.Command)
+			r.state.RUnlock()
+			continue
+		}
+		r.state.Lock()
+		view := r.machine.View()
+		r.state.Unlock()
+		c.Reply = view.Read(who, &c.Command)
+	}
+}
+
 // Leave ends a connection that was parked or has an unread grant. unread says that its last reply was never
 // written, so what it granted goes to the next waiter. It returns at once.
 func (n *Node) Leave(conn uint64, unread bool) {

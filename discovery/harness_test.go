@@ -124,6 +124,8 @@ func (s *state) Submit(calls []fsm.Call, done chan<- struct{}) {
 
 func isNX(word []byte) bool { return strings.EqualFold(string(word), "NX") }
 
+func (s *state) ReadHere(calls []fsm.Call) { s.Submit(calls, make(chan struct{}, 1)) }
+func (s *state) Withdraw(time.Duration)    {}
 func (s *state) Leave(uint64, bool)        {}
 func (s *state) Unblock(uint64, bool) bool { return false }
 func (s *state) Snapshot() error           { return nil }

@@ -82,6 +82,8 @@ func (stateless) Submit(calls []fsm.Call, done chan<- struct{}) {
 	done <- struct{}{}
 }
 
+func (stateless) ReadHere([]fsm.Call)       {}
+func (stateless) Withdraw(time.Duration)    {}
 func (stateless) Leave(uint64, bool)        {}
 func (stateless) Unblock(uint64, bool) bool { return false }
 func (stateless) Snapshot() error           { return errors.New("a Sentinel has no state") }

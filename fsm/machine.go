@@ -213,6 +213,10 @@ func (m *Machine) read(i int, r *Read, sink Sink) {
 	sink.AnswerRead(i, m.runRead(Caller{Origin: r.Origin, Conn: r.Command.Conn}, &r.Command))
 }
 
+// Read runs a command that changes nothing on the state as it is. Several may read at a time, none while an
+// entry is applied. What it sees is behind what others may have seen.
+func (m *Machine) Read(who Caller, c *Command) Reply { return m.runRead(who, c) }
+
 // runRead runs a command that changes nothing.
 func (m *Machine) runRead(who Caller, c *Command) (reply Reply) {
 	defer func() {

@@ -45,8 +45,9 @@ type Conn struct {
 	unhurried atomic.Bool // exempt from IdleTimeout
 	dead      atomic.Bool // socket closed
 	traffic
-	closing bool // CloseAfterReply was called
-	ended   bool // end has run
+	closing bool        // CloseAfterReply was called
+	leaving atomic.Bool // Leave was called
+	ended   bool        // end has run
 }
 
 // socket is the connection below; with TLS, raw is what lies under it. Closing raw never blocks.
@@ -106,6 +107,13 @@ func (c *Conn) CloseAfterReply() { c.closing = true }
 
 // Closing tells whether CloseAfterReply was called.
 func (c *Conn) Closing() bool { return c.closing }
+
+// Leave ends the connection in good order: what was received is answered, nothing more is read. Any goroutine
+// may call it. It does not end a command that is parked.
+func (c *Conn) Leave() {
+	c.leaving.Store(true)
+	_ = c.sock.raw.SetReadDeadline(time.Unix(1, 0)) // wakes a read that waits
+}
 
 // Kill closes the socket at once. Any goroutine may call it; Closed follows on the connection's own.
 func (c *Conn) Kill() {

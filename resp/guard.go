@@ -74,6 +74,9 @@ func (g *guard) Read(p []byte) (n int, err error) {
 			continue
 		}
 		if c.in.refused == fine {
+			if c.leaving.Load() {
+				return 0, c.end(p)
+			}
 			c.in.err = c.fill(p)
 		}
 	}
@@ -191,6 +194,9 @@ func (c *Conn) fill(scratch []byte) error {
 	var n int
 	var err error
 	c.armRead()
+	if c.leaving.Load() {
+		return nil // said after armRead: Leave may have set its deadline before
+	}
 	if in.ws == nil {
 		n, err = c.sock.Read(scratch)
 		if n > 0 {

@@ -205,6 +205,9 @@ func (s *Server) report(err error) {
 // handOverWithin is how long a leader that stops tries to make another one lead.
 const handOverWithin = 2 * time.Second
 
+// leaveWithin is how long clients have to get the replies to what they have sent.
+const leaveWithin = 2 * time.Second
+
 // lastWords is how long connections have to write the last replies before they are closed.
 const lastWords = 50 * time.Millisecond
 
@@ -216,6 +219,9 @@ func (s *Server) Close() error {
 	// The listeners after it, for redcon closes a listener's connections with it.
 	if s.node != nil {
 		s.node.HandOver(handOverWithin)
+		if s.wire != nil {
+			s.hub.Leave(leaveWithin) // while the node still gets replies, from the next leader too
+		}
 		errs = append(errs, s.node.Close())
 	}
 	if s.wire != nil {

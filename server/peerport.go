@@ -37,6 +37,9 @@ func (s *Server) openPeerPort(ctx context.Context) (cluster.Network, string, err
 		return nil, "", err
 	}
 	address, err := s.cfg.Advertised(ctx, port, alone)
+	if was := m.AddressOf(s.nodeID); was != "" && s.cfg.Cluster.Advertise == "" && !s.cfg.Cluster.Planned() {
+		address = was // as it was when the settings still said it
+	}
 	if err != nil {
 		closeAll(listeners)
 		return nil, "", WithExit(ExitUsage, err)

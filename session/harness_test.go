@@ -70,6 +70,16 @@ func (n *fakeNode) Submit(calls []fsm.Call, done chan<- struct{}) {
 	}
 }
 
+// ReadHere answers as Submit does, and says that it is stale.
+func (n *fakeNode) ReadHere(calls []fsm.Call) {
+	for i := range calls {
+		calls[i].Reply = resp.Bulk("stale")
+	}
+}
+
+// Withdraw withdraws nothing.
+func (n *fakeNode) Withdraw(time.Duration) {}
+
 // answer ends the waiting of a connection.
 func (n *fakeNode) answer(conn uint64, v resp.Value) bool {
 	n.mu.Lock()

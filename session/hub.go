@@ -19,6 +19,10 @@ import (
 type Node interface {
 	// Submit sends calls on their way, in order; done gets one value when all have their replies.
 	Submit(calls []fsm.Call, done chan<- struct{})
+	// ReadHere answers reads at once from what this node has, which may be older than what others have.
+	ReadHere(calls []fsm.Call)
+	// Withdraw answers calls that have waited for longer and were not sent to a leader.
+	Withdraw(longer time.Duration)
 	// Leave ends a connection that was parked; unread: its last reply was never written.
 	Leave(conn uint64, unread bool)
 	// Unblock ends the waiting of a connection, and tells whether it was waiting.
@@ -116,6 +120,7 @@ type Hub struct {
 
 	startMemory uint64 // allocated when the hub was made
 
+	leaving  atomic.Bool // see leave.go
 	watching atomic.Bool // a look at those who wait is due (overdue.go)
 
 	mu    sync.Mutex
@@ -170,6 +175,9 @@ func (h *Hub) open(rc *resp.Conn, mode string, view View) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.conns[c.ID] = c
+	if h.leaving.Load() {
+		rc.Leave()
+	}
 }
 
 // defaultUser is the one user there is until access control lists are here, under Redis' name for it.

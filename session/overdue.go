@@ -68,6 +68,8 @@ func (h *Hub) endOverdue() {
 	if limit <= 0 {
 		return
 	}
+	// What was never sent to a leader was surely not done, and its connection can go on.
+	h.Node.Withdraw(limit)
 	now, anybody := time.Since(h.started), false
 	h.mu.Lock()
 	for _, c := range h.conns {
@@ -76,7 +78,7 @@ func (h *Hub) endOverdue() {
 			continue
 		}
 		anybody = true
-		if now-time.Duration(since) >= limit && c.waiting.CompareAndSwap(since, overdue) {
+		if now-time.Duration(since) >= limit+min(limit/8, maxLook) && c.waiting.CompareAndSwap(since, overdue) {
 			c.done <- struct{}{} // has room for this value beside the node's
 		}
 	}

@@ -144,7 +144,7 @@ func TestSharedState(t *testing.T) {
 	k, other := b.dial(), b.dial()
 	other.send("CLIENT SETNAME worker-1", "CLIENT SETINFO LIB-NAME lib", "CLIENT SETINFO LIB-VER 1.2", "SELECT 5",
 		"READONLY", "CLIENT NO-EVICT ON", "CLIENT NO-TOUCH ON", "GET a")
-	other.exactly(strings.Repeat("+OK\r\n", 7) + "$6\r\na in 5\r\n")
+	other.exactly(strings.Repeat("+OK\r\n", 7) + "$5\r\nstale\r\n")
 	k.exactly("")
 	list := k.text("CLIENT LIST")
 	lines := strings.Split(strings.TrimSuffix(list, "\n"), "\n")

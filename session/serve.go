@@ -6,6 +6,7 @@
 package session
 
 import (
+	"strings"
 	"time"
 
 	"github.com/divtxt/lockd/commands"
@@ -133,7 +134,11 @@ func (h *Hub) keyTooLong(cmd *commands.Command, words resp.Command, most int, wh
 // flush submits the group, waits for it and writes the replies that are due. parks: it is one command, which
 // may have to wait.
 func (h *Hub) flush(c *conn, parks bool) {
-	if len(c.calls) > 0 {
+	if c.ReadOnly && len(c.calls) > 0 && !anyWrite(c.calls) {
+		begun := time.Now()
+		h.Node.ReadHere(c.calls)
+		h.account(c, time.Since(begun))
+	} else if len(c.calls) > 0 {
 		begun := time.Now()
 		h.Node.Submit(c.calls, c.done)
 		if anyWrite(c.calls) {
@@ -156,6 +161,9 @@ func (h *Hub) flush(c *conn, parks bool) {
 		}
 		h.write(c, s.value)
 	}
+	if parks && c.lost() {
+		c.wire.CloseAfterReply() // what else belonged to the connection is gone with its place in the queue
+	}
 	if parks && c.noted {
 		// The reply was written or is lost: only the socket knows.
 		if c.unread = c.wire.Flush() != nil; c.unread {
@@ -167,6 +175,16 @@ func (h *Hub) flush(c *conn, parks bool) {
 	clear(c.slots)
 	clear(c.calls)
 	c.slots, c.calls = c.slots[:0], c.calls[:0]
+}
+
+// lost tells whether the node has given up the command that was parked.
+func (c *conn) lost() bool {
+	for i := range c.calls {
+		if v := c.calls[i].Reply; v.IsError() && strings.HasPrefix(v.Str(), "UNKNOWN ") {
+			return true
+		}
+	}
+	return false
 }
 
 func anyWrite(calls []fsm.Call) bool {
