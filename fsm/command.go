@@ -15,7 +15,7 @@ const (
 	KindUnblock              // end the waiting of a connection; one word: TIMEOUT or ERROR
 
 	// Since entries of version 2, on the leader's own behalf; members.go says what they do.
-	KindAdmit   // words: node, disk, cluster address
+	KindAdmit   // words: node, disk, cluster address, NONVOTER or nothing
 	KindForget  // word: node
 	KindSilence // words: node, incarnation
 )

@@ -29,6 +29,7 @@ type About struct {
 	Disk    string // the id of its data folder
 	Version int    // the newest entry version that it knows; 0: it has not said
 	Removed bool   // its runs are refused until it is admitted again
+	NoVote  bool   // it stays a learner until somebody says otherwise; raft knows who has a vote now
 }
 
 // Member is a node that is or was in the cluster. One that was removed stays: its numbers must not be used
@@ -152,12 +153,17 @@ func (m *Machine) describe(node string, words [][]byte) Reply {
 	}
 	m.nodes.setMember(node, &About{
 		Client: string(words[0]), Address: string(words[1]), Disk: string(words[2]), Version: int(version),
+		NoVote: m.nodes.about(node).NoVote,
 	})
 	return resp.OK()
 }
 
+// AdmitNoVote is the word of an admission for a node that is to stay without a vote.
+const AdmitNoVote = "NONVOTER"
+
 // admitNode lets a node with this disk register, and replies the incarnation above which it must start. What
-// another disk has said under the same id does not count for this one.
+// another disk has said under the same id does not count for this one. A member is admitted again to change
+// whether it may get a vote.
 func (m *Machine) admitNode(words [][]byte) Reply {
 	if len(words) < 3 || !fits(words[0], MaxNodeID) || len(words[1]) > MaxNodeID || len(words[2]) > MaxAddress {
 		return badWords("admitting a node")
@@ -168,6 +174,7 @@ func (m *Machine) admitNode(words [][]byte) Reply {
 		a = About{Disk: disk}
 	}
 	a.Address, a.Removed = string(words[2]), false
+	a.NoVote = len(words) > 3 && string(words[3]) == AdmitNoVote
 	m.nodes.setMember(node, &a)
 	o, _ := m.nodes.origins.Get(node)
 	return resp.Int(int64(o.incarnation))

@@ -72,7 +72,7 @@ func order(kind Kind, ws ...string) Command { return Command{Kind: kind, Words: 
 var n1, n2, n3 = Origin{"n1", 1}, Origin{"n2", 1}, Origin{"n3", 1}
 
 func about(node string) About {
-	return About{node + ":6380", node + ":16380", "disk-" + node, 2, false}
+	return About{node + ":6380", node + ":16380", "disk-" + node, 2, false, false}
 }
 
 func TestMembers(t *testing.T) {
@@ -97,7 +97,7 @@ func TestMembers(t *testing.T) {
 			t.Errorf("%s: %+v", what, got)
 		}
 	}
-	want[0] = Member{"n0", 7, 1, About{"n0:6380", "n0:16380", "disk-n0", 2, false}}
+	want[0] = Member{"n0", 7, 1, About{"n0:6380", "n0:16380", "disk-n0", 2, false, false}}
 	if got := c.m.Members(); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)
 	}
@@ -109,13 +109,39 @@ func TestMembers(t *testing.T) {
 	}
 }
 
+// What an admission says about a node's vote outlives its starts and snapshots, until another one.
+func TestNoVote(t *testing.T) {
+	c := newCluster(t)
+	kept := func(want bool) {
+		t.Helper()
+		again := New(opRunner{})
+		if err := again.Restore(bytes.NewReader(snapshotOf(t, c.m))); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range []*Machine{c.m, again} {
+			if got := m.Members()[1]; got.NoVote != want || got.Removed {
+				t.Errorf("%+v", got)
+			}
+		}
+	}
+	c.by(n1, order(KindAdmit, "n2", "disk-n2", "n2:16380", "NONVOTER"))
+	kept(true)
+	c.start("n2", 2)
+	kept(true)
+	c.by(n1, order(KindAdmit, "n2", "disk-n2", "n2:16380", "of a later version"))
+	kept(false)
+	c.by(n1, order(KindAdmit, "n2", "disk-n2", "n2:16380", "NONVOTER"))
+	c.by(n1, order(KindAdmit, "n2", "another disk", "n2:16380"))
+	kept(false)
+}
+
 // A node may register again later in its life, to say that it has moved; no words change nothing, and words
 // that a later version adds are not looked at.
 func TestRegisterAgain(t *testing.T) {
 	c := newCluster(t)
 	c.want("n1/1#2 OK", c.by(n1, order(KindRegister)))
 	c.want("n1/1#3 OK", c.by(n1, order(KindRegister, "", "moved:1", "disk-n1", "3", "zone-b", "")))
-	if got, want := c.m.Members()[0].About, (About{"", "moved:1", "disk-n1", 3, false}); got != want {
+	if got, want := c.m.Members()[0].About, (About{"", "moved:1", "disk-n1", 3, false, false}); got != want {
 		t.Errorf("%+v", got)
 	}
 }
@@ -178,7 +204,7 @@ func TestForget(t *testing.T) {
 	c.want("n2/2#1 refused", c.start("n2", 2)) // nor after a restore
 
 	c.want("n1/1#5 int 1", c.by(n1, order(KindAdmit, "n2", "disk-n2", "elsewhere:1")))
-	if got, want := c.m.Members()[1].About, (About{"n2:6380", "elsewhere:1", "disk-n2", 2, false}); got != want {
+	if got, want := c.m.Members()[1].About, (About{"n2:6380", "elsewhere:1", "disk-n2", 2, false, false}); got != want {
 		t.Errorf("admitted again: %+v", got)
 	}
 	c.next["n2"] = 3 // its numbers were kept: what has run does not run again
@@ -191,7 +217,7 @@ func TestAdmitAnotherDisk(t *testing.T) {
 	c := newCluster(t)
 	c.want("n3/1 silenced, n1/1#2 OK", c.by(n1, order(KindForget, "n3")))
 	c.want("n1/1#3 int 1", c.by(n1, order(KindAdmit, "n3", "new", "n3:16380")))
-	if got, want := c.m.Members()[2], (Member{"n3", 1, 1, About{"", "n3:16380", "new", 0, false}}); got != want {
+	if got, want := c.m.Members()[2], (Member{"n3", 1, 1, About{"", "n3:16380", "new", 0, false, false}}); got != want {
 		t.Errorf("%+v", got)
 	}
 }

@@ -424,7 +424,7 @@ func (m *model) order(who Caller, c *Command) string {
 		return "error ERR " + what + " was not done: words are missing, too long or no numbers"
 	case c.Kind == KindRegister:
 		n, _ := strconv.Atoi(a[3])
-		m.members[who.Origin.Node] = About{a[0], a[1], a[2], n, false}
+		m.members[who.Origin.Node] = About{a[0], a[1], a[2], n, false, m.members[who.Origin.Node].NoVote}
 		return "OK"
 	}
 	about, o := m.members[a[0]], m.origins[a[0]]
@@ -434,7 +434,7 @@ func (m *model) order(who Caller, c *Command) string {
 		if about.Disk != a[1] {
 			about = About{Disk: a[1]}
 		}
-		about.Address, about.Removed = a[2], false
+		about.Address, about.Removed, about.NoVote = a[2], false, a[3] == AdmitNoVote
 	case KindForget:
 		about.Removed = true
 		m.drop(onNode)

@@ -171,6 +171,9 @@ func (w *world) order(c *Command) {
 		c.Kind, c.Words = KindSilence, words(node, fmt.Sprint(incarnation))
 	default:
 		c.Kind, c.Words = KindAdmit, words(node, "disk"+w.key(), "peer"+w.key())
+		if w.Intn(3) == 0 {
+			c.Words = append(c.Words, []byte(AdmitNoVote))
+		}
 	}
 	if w.Intn(20) == 0 {
 		c.Words = c.Words[:len(c.Words)-1]

@@ -101,7 +101,10 @@ func (v *View) Write(w io.Writer) error {
 }
 
 // What is so of a member, as bits.
-const memberRemoved = 1
+const (
+	memberRemoved = 1 << iota
+	memberNoVote
+)
 
 func (e *encoder) members(n *nodes) {
 	e.uints(uint64(n.members.Len()))
@@ -112,6 +115,9 @@ func (e *encoder) members(n *nodes) {
 		is := uint64(0)
 		if a.Removed {
 			is |= memberRemoved
+		}
+		if a.NoVote {
+			is |= memberNoVote
 		}
 		e.uints(uint64(a.Version), is)
 		return true
@@ -211,7 +217,9 @@ func (d *decoder) level(known byte) byte {
 func (d *decoder) member(n *nodes) {
 	node := d.string()
 	a := &About{Client: d.string(), Address: d.string(), Disk: d.string()}
-	a.Version, a.Removed = int(d.uint()), d.uint()&memberRemoved != 0
+	a.Version = int(d.uint())
+	is := d.uint()
+	a.Removed, a.NoVote = is&memberRemoved != 0, is&memberNoVote != 0
 	if d.err == nil {
 		n.setMember(node, a)
 	}
