@@ -39,12 +39,14 @@ const (
 
 // The names in the tables.
 const (
-	onLeader     = "lockd x3, clients on the leader"
-	onAll        = "lockd x3, on all nodes"
-	etcdOnLeader = "etcd x3, clients on the leader"
-	etcdOnAll    = "etcd x3, on all nodes"
-	asNATS       = "NATS KV R3, sync always"
-	asRedis      = "redis x1, AOF always"
+	onLeader      = "lockd x3, clients on the leader"
+	onAll         = "lockd x3, on all nodes"
+	otherOnLeader = "the other lockd, on the leader"
+	otherOnAll    = "the other lockd, on all nodes"
+	etcdOnLeader  = "etcd x3, clients on the leader"
+	etcdOnAll     = "etcd x3, on all nodes"
+	asNATS        = "NATS KV R3, sync always"
+	asRedis       = "redis x1, AOF always"
 )
 
 // contestant is a system in the race.
@@ -58,8 +60,8 @@ func newContestant(name string, measure func(int, time.Duration) (sample, error)
 	return &contestant{name, measure, map[int][]sample{}}
 }
 
-// contest adds lockd under both its names. The leader is looked for each time: it may have changed.
-func (g *group) contest() []*contestant {
+// contest is lockd with its clients in both ways. The leader is looked for each time: it may have changed.
+func (g *group) contest(onLeader, onAll string) []*contestant {
 	return []*contestant{
 		newContestant(onLeader, func(conns int, during time.Duration) (sample, error) {
 			leader, err := g.leader()
@@ -86,14 +88,22 @@ func (b *bed) startContest(o options) (race []*contestant, stop func(), err erro
 			s()
 		}
 	}
-	for _, name := range o.cluster.systems() {
+	for _, name := range o.systems() {
 		switch name {
 		case "lockd":
 			g, err := b.startGroup(3, nil)
 			if err != nil {
 				return nil, stop, err
 			}
-			stops, race = append(stops, g.stop), append(race, g.contest()...)
+			stops, race = append(stops, g.stop), append(race, g.contest(onLeader, onAll)...)
+		case "other":
+			other := b.in("other")
+			other.lockd = b.versus
+			g, err := other.startGroup(3, nil)
+			if err != nil {
+				return nil, stop, err
+			}
+			stops, race = append(stops, g.stop), append(race, g.contest(otherOnLeader, otherOnAll)...)
 		case "etcd":
 			t, err := b.startEtcd()
 			if err != nil {
@@ -270,6 +280,12 @@ func reportTargets(out *report, race []*contestant, slack float64) (missed []str
 		}
 		if c := by[etcdOnAll]; c != nil {
 			floor("ops/s, times etcd's on all nodes", ratios(list, c.samples[t.conns]), "%.2f", t.toEtcd)
+		}
+		if c := by[otherOnLeader]; c != nil {
+			floor("ops/s on the leader, times the other's", ratios(list, c.samples[t.conns]), "%.2f", 1)
+		}
+		if c, all := by[otherOnAll], by[onAll]; c != nil && all != nil {
+			floor("ops/s on all, times the other's", ratios(all.samples[t.conns], c.samples[t.conns]), "%.2f", 1)
 		}
 		if c := by[asNATS]; c != nil {
 			floor("ops/s, times NATS'", ratios(list, c.samples[t.conns]), "%.2f", 1)

@@ -180,7 +180,7 @@ func failoverMode(b *bed, o options, out *report) error {
 	out.line("|---|---|---|---|---|---|---|---|---|---|---|")
 	wanted := strings.Split(o.cluster.faults, ",")
 	var failed []error
-	for _, system := range o.cluster.systems() {
+	for _, system := range o.systems() {
 		var err error
 		switch system {
 		case "lockd":

@@ -57,8 +57,13 @@ func (o *clusterOptions) parse() {
 	flag.IntVar(&o.nodes, "nodes", 3, "grow: how many nodes there are before")
 }
 
-// systems are those that take part.
-func (o *clusterOptions) systems() []string { return strings.Split(o.only, ",") }
+// systems are those that take part; with -versus, two builds of lockd alone.
+func (o options) systems() []string {
+	if o.versus != "" {
+		return []string{"lockd", "other"}
+	}
+	return strings.Split(o.cluster.only, ",")
+}
 
 func (o *options) parse() {
 	flag.StringVar(&o.mode, "mode", "pairs", "pairs, quick, memory, expire, snapshot, restart or pipeline; of "+
