@@ -88,7 +88,7 @@ func (l *Load) Drain(most time.Duration) []string {
 	var wrong []string
 	for _, key := range l.keys {
 		owner := c.newOwner()
-		op := c.do(Op{Kind: Take, Key: key, Owner: owner, TTL: time.Second, Wait: most},
+		op := c.insist(Op{Kind: Take, Key: key, Owner: owner, TTL: time.Second, Wait: most},
 			"LOCK", key, owner, "1000", "WAIT", millis(most))
 		if op.Outcome != Yes {
 			wrong = append(wrong, fmt.Sprintf("a lock that everybody has left is not free after %v: %v", most, &op))
@@ -96,11 +96,22 @@ func (l *Load) Drain(most time.Duration) []string {
 		c.do(Op{Kind: Release, Key: key, Owner: owner}, "UNLOCK", key, owner)
 	}
 	for _, key := range l.counts {
-		if op := c.do(Op{Kind: Read, Key: key}, "GET", key); op.Outcome == Unknown || op.Outcome == Refused {
+		if op := c.insist(Op{Kind: Read, Key: key}, "GET", key); !op.known() {
 			wrong = append(wrong, fmt.Sprintf("a counter cannot be read: %v", &op))
 		}
 	}
 	return wrong
+}
+
+// insist asks the next nodes where one does not answer.
+func (c *client) insist(op Op, words ...string) Op {
+	var got Op
+	for range 2 * len(*c.load.targets.Load()) {
+		if got = c.do(op, words...); got.known() {
+			break
+		}
+	}
+	return got
 }
 
 // client is one of them. It does one thing at a time.

@@ -129,8 +129,9 @@ func underLoad(t *testing.T, c *Cluster) *scenario {
 	t.Logf("LOCKD_SEED=%d", seed)
 	s.load = StartLoad(18, seed, c.Targets())
 	t.Cleanup(func() {
-		if !s.load.stopping() { // a failure: the clients must not work on while servers are killed
+		if !s.load.stopping() { // a failure; what clients saw until now may tell why
 			s.load.Stop()
+			s.judge(nil)
 		}
 	})
 	s.settle()
@@ -213,7 +214,12 @@ func (s *scenario) restart(n *Node, excused func()) {
 func (s *scenario) finish() {
 	s.Helper()
 	s.load.Stop()
-	wrong := s.load.Drain(patience)
+	s.judge(s.load.Drain(patience))
+}
+
+// judge checks what the clients have seen, and adds it to what is known to be wrong.
+func (s *scenario) judge(wrong []string) {
+	s.Helper()
 	ops := s.load.History.Ops()
 	var excuses []Excuse
 	for _, e := range s.excuses {
@@ -229,7 +235,7 @@ func (s *scenario) finish() {
 		}
 		s.Error(w)
 	}
-	if len(wrong) > 0 {
+	if s.Failed() {
 		s.write(ops)
 	}
 	s.Log(summary(ops, excuses))
@@ -238,7 +244,10 @@ func (s *scenario) finish() {
 // write keeps the history beside the logs.
 func (s *scenario) write(ops []Op) {
 	f, err := os.Create(filepath.Join(s.Dir, "history.txt"))
-	s.must(err)
+	if err != nil {
+		s.Error(err)
+		return
+	}
 	defer f.Close()
 	for i := range ops {
 		fmt.Fprintln(f, &ops[i])

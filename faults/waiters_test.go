@@ -27,6 +27,7 @@ func park(s *scenario, n *Node, key, owner string, ahead ...string) *waiting {
 		if err != nil {
 			reply = err
 		}
+		s.Logf("%v: %s, who waited through %s, got %v", s.load.History.Now(), owner, n.ID, reply)
 		w.reply <- reply
 	}()
 	s.awaitQueue(key, append(slices.Clone(ahead), owner)...)
