@@ -4,12 +4,14 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -138,14 +140,24 @@ func (c *Config) announced(ctx context.Context, port int) (session.ClientAddress
 	return a, err
 }
 
-// announcedHost is how others reach what listens at bind. A machine without any network is reached by itself
-// alone.
+// announcedHost is how others reach what listens at bind. If that is all addresses, the host under which the
+// other nodes know this one will do for clients too. A machine without any network is reached by itself alone.
 func (c *Config) announcedHost(ctx context.Context) string {
+	known := cmp.Or(c.Cluster.Advertise, c.listed())
+	if host, _, err := net.SplitHostPort(known); err == nil && slices.ContainsFunc(c.Network.Bind, onAll) {
+		return host
+	}
 	host, err := advertisedHost(ctx, c.Network.Bind, false)
 	if err != nil {
 		return "127.0.0.1"
 	}
 	return host
+}
+
+// onAll tells whether an address of bind is all of them.
+func onAll(address string) bool {
+	ip, err := netip.ParseAddr(hostOf(strings.TrimPrefix(address, "-")))
+	return err == nil && ip.IsUnspecified()
 }
 
 // checkDiscovery finds settings of the views that do not go together.

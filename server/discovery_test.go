@@ -36,6 +36,10 @@ func TestAnnounced(t *testing.T) {
 		{"all views", said("sentinel-port", "26379", "cluster-view-port", "7000"), "127.0.0.1:7;sentinel=26379;cluster=7000"},
 		{"said", said("announce-host", "db.example", "announce-port", "9", "bind", "*"), "db.example:9"},
 		{"one address", said("bind", "127.0.0.1 10.1.2.3"), "10.1.2.3:7"},
+		{"listed", said("cluster", "n1=db1.example:1,n2=db2.example:1", "node-id", "n1", "bind", "* -::*", "peer-insecure", "yes"),
+			"db1.example:7"},
+		{"listed, on one address", said("cluster", "n1=db1.example:1,n2=db2.example:1", "node-id", "n1", "bind", "10.1.2.3",
+			"peer-insecure", "yes"), "10.1.2.3:7"},
 		{"IPv6", said("announce-host", "fd00::1"), "[fd00::1]:7"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
