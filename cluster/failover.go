@@ -93,7 +93,16 @@ func (f *failover) standAfter(at leadership, delay time.Duration) {
 	if n.raft.State() != raft.Follower || leader != at.leader && leader != "" {
 		return
 	}
-	n.log.Info("the leader's process is gone: standing for election", "leader", string(at.leader))
+	n.log.Info("the leader's process is gone", "leader", string(at.leader))
+	n.stand("the leader's process is gone")
+}
+
+// stand makes this follower a candidate at once.
+func (n *Node) stand(why string) {
+	if n.raft.State() != raft.Follower {
+		return
+	}
+	n.log.Debug("standing for election", "because", why)
 	if err := n.timeoutNow(); err != nil {
 		n.log.Warn("could not begin an election, raft does it when its timeout is over", "error", err)
 	}

@@ -57,9 +57,6 @@ func (n *Node) startRaft() error {
 	if err != nil {
 		return fmt.Errorf("raft: %w", err)
 	}
-	if n.alone() {
-		return n.timeoutNow() // nobody to wait for
-	}
 	return nil
 }
 

@@ -39,6 +39,9 @@ func (r *router) run() {
 		case at.leader != "" && string(at.leader) != n.opts.NodeID && n.opts.Network != nil:
 			r.follow(at)
 		default:
+			if n.alone() {
+				n.stand("it is the only voter") // there is nobody to wait for
+			}
 			r.wait(at, time.Second)
 		}
 		r.checkCutOff()
@@ -46,8 +49,14 @@ func (r *router) run() {
 	n.outbox.close(r.pending.calls)
 }
 
+// aloneWait is how long a node that is its whole cluster waits for its own election.
+const aloneWait = 20 * time.Millisecond
+
 // wait waits for another leadership, at most for a while.
 func (r *router) wait(at leadership, most time.Duration) {
+	if r.node.alone() {
+		most = aloneWait
+	}
 	timer := time.NewTimer(min(most, r.node.opts.NodeTimeout/8))
 	defer timer.Stop()
 	select {

@@ -98,18 +98,10 @@ func TestViews(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := openViews(t.Context(), cfg, dataPort(cfg, s.listeners))
-	if err != nil {
-		t.Fatal(err)
-	}
 	if _, err := openViews(t.Context(), cfg, 1); err == nil || !strings.Contains(err.Error(), "sentinel-port: ") {
 		t.Errorf("a port that is taken: %v", err)
 	}
-	v.serve(cfg, nil, session.Alone(&nodeView{s.node, s.store}, v.own), s.hub, s.wire, log, s.report)
 	defer func() {
-		if err := v.close(); err != nil {
-			t.Error(err)
-		}
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}

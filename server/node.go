@@ -5,6 +5,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -31,6 +32,7 @@ type Server struct {
 	hub       *session.Hub
 	wire      *resp.Server
 	listeners *Listeners
+	views     *views
 	failed    chan error    // a listener that gave up
 	closing   chan struct{} // closed by Close
 }
@@ -58,6 +60,9 @@ func (s *Server) start(ctx context.Context, settings *Settings, stop func()) (er
 	}
 	// The sockets come before the node: a port that is taken is said before anything is written.
 	if s.listeners, err = openListeners(s.cfg); err != nil {
+		return err
+	}
+	if s.views, err = openViews(ctx, s.cfg, dataPort(s.cfg, s.listeners)); err != nil {
 		return err
 	}
 	_ = s.store.Announce(s.nodeID, s.listeners.first()) // only what a second process is told
@@ -119,13 +124,9 @@ func (s *Server) openNode(
 	if err != nil {
 		return nil, err
 	}
-	client, err := s.clientAddress(address)
-	if err != nil {
-		return nil, err
-	}
 	return cluster.Open(ctx, cluster.Options{
 		NodeID: s.nodeID, Incarnation: s.store.Incarnation(), DiskID: s.store.DiskID(),
-		Address: address, Client: client,
+		Address: address, Client: s.views.client(),
 		Stores: cluster.Stores{Log: s.store.Log, Stable: s.store.Stable, Snapshots: s.store.Snapshots},
 		Plan:   s.cfg.Cluster.Plan(), Network: network, Runner: table,
 		Hooks: cluster.Hooks{
@@ -166,6 +167,7 @@ func (s *Server) follow(settings *Settings) {
 		s.hub.SetPolicy(c.policy())
 		s.wire.SetMaxClients(c.Limits.MaxClients)
 		s.wire.SetIdleTimeout(c.Limits.IdleTimeout)
+		s.views.apply(c)
 		s.wire.SetRefuse(func(remote net.Addr) (resp.Value, bool) {
 			text, refused := Refusal(c.Network.ProtectedMode, c.Security.RequirePass != "", remote)
 			return resp.Error(text), refused
@@ -177,19 +179,23 @@ func (s *Server) follow(settings *Settings) {
 
 // listen begins to accept.
 func (s *Server) listen() error {
+	var conf *tls.Config
+	if len(s.listeners.TLS) > 0 {
+		var err error
+		if conf, err = s.cfg.TLS.ServerConfig(); err != nil {
+			return WithExit(ExitUsage, err)
+		}
+	}
 	for _, ln := range s.listeners.Plain {
 		go func() { s.report(s.wire.Serve(ln)) }()
-	}
-	if len(s.listeners.TLS) == 0 {
-		return nil
-	}
-	conf, err := s.cfg.TLS.ServerConfig()
-	if err != nil {
-		return WithExit(ExitUsage, err)
 	}
 	for _, ln := range s.listeners.TLS {
 		go func() { s.report(s.wire.ServeTLS(ln, conf)) }()
 	}
+	if s.listeners.Port != 0 {
+		conf = nil // the views send clients to the plain port
+	}
+	s.views.serve(s.cfg, conf, topology{s.node}, s.hub, s.wire, s.log, s.report)
 	return nil
 }
 
@@ -226,6 +232,9 @@ func (s *Server) Close() error {
 	}
 	if s.wire != nil {
 		time.Sleep(lastWords)
+	}
+	if s.views != nil {
+		errs = append(errs, s.views.close())
 	}
 	if s.listeners != nil {
 		s.listeners.Close()

@@ -12,7 +12,6 @@ import (
 
 	"github.com/divtxt/lockd/cluster"
 	"github.com/divtxt/lockd/cluster/peer"
-	"github.com/divtxt/lockd/session"
 )
 
 // openPeerPort opens the cluster port and tells under which address the others reach it. A node that is alone
@@ -60,22 +59,6 @@ func (s *Server) openPeerPort(ctx context.Context) (cluster.Network, string, err
 // resolve is where a member is that raft knows under an address: the list of members may have been changed
 // since.
 func (c Cluster) resolve(address string) string { return address }
-
-// clientAddress is where clients reach this node, for the others to tell them.
-func (s *Server) clientAddress(advertised string) (string, error) {
-	host, _, err := net.SplitHostPort(advertised)
-	if err != nil {
-		return "", err
-	}
-	port := s.listeners.Port
-	if port == 0 {
-		port = s.cfg.TLS.Port
-	}
-	if port == 0 {
-		return "", nil // a Unix socket alone: nobody reaches it from elsewhere
-	}
-	return session.FormatClient(session.ClientAddress{Host: host, Port: port})
-}
 
 // joined is several listeners as one.
 type joined struct {
