@@ -241,7 +241,7 @@ func backPressure(t *testing.T, w world) {
 		return err
 	}
 	s := mustOpen(t, a, b)
-	const size, most = 10_000, 5000
+	const size, most = 10_000, 1000
 	var sent atomic.Int64
 	go func() {
 		for range most {

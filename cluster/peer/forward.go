@@ -49,6 +49,7 @@ type openedStream struct {
 	cancel context.CancelFunc
 	limit  int
 	out    []byte // what is being sent; here, so that it needs no memory of its own
+	in     []byte // what is being received
 
 	mu     sync.Mutex
 	closed bool
@@ -86,7 +87,8 @@ func (s *openedStream) Send(frame []byte) error {
 
 // Recv implements cluster.Stream.
 func (s *openedStream) Recv() (frame []byte, err error) {
-	err = s.grpc.RecvMsg(&frame)
+	err = s.grpc.RecvMsg(&s.in)
+	frame, s.in = s.in, nil
 	switch {
 	case err == nil:
 		return frame, nil
@@ -143,6 +145,9 @@ func serveForward(network any, gs grpc.ServerStream) error {
 	n.spawn(func() { done <- (*n.handler.Load()).Forward(c.other, s) })
 	select {
 	case err := <-done:
+		if s.isClosed() { // whatever came after that, the other side has its end
+			return nil
+		}
 		return handlerError(err)
 	case <-s.closed:
 		return nil
@@ -157,6 +162,7 @@ type servedStream struct {
 	conn   *greetedConn
 	limit  int
 	out    []byte
+	in     []byte
 	once   sync.Once
 	closed chan struct{}
 }
@@ -180,7 +186,8 @@ func (s *servedStream) Recv() (frame []byte, err error) {
 	if s.isClosed() {
 		return nil, errStreamClosed
 	}
-	err = s.grpc.RecvMsg(&frame)
+	err = s.grpc.RecvMsg(&s.in)
+	frame, s.in = s.in, nil
 	return frame, s.explain(err)
 }
 

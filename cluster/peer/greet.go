@@ -50,7 +50,7 @@ func (n *Network) connect(ctx context.Context, address string, why cluster.Purpo
 	_ = raw.SetDeadline(time.Now().Add(helloLimit))
 	stop := context.AfterFunc(ctx, raw.drop)
 	c, it, err := n.greet(raw, h, why)
-	if !stop() && err == nil {
+	if !stop() {
 		err = ctx.Err()
 	}
 	if err != nil {
