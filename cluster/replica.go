@@ -203,7 +203,7 @@ const msgSilenced = "UNKNOWN the leader did not hear from this node for longer t
 func (r *replica) Snapshot() (raft.FSMSnapshot, error) {
 	r.logged.Store(0)
 	r.entries.Store(0)
-	return snapshot{r.machine.View()}, nil
+	return snapshot{r.view()}, nil
 }
 
 // Restore replaces the state by a snapshot: at the start, or because this node was so far behind that the

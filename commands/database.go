@@ -45,8 +45,17 @@ func serverCommands() []Command {
 			Complexity: "O(1)", Tips: []string{"nondeterministic_output"}, Handler: timeOfDay,
 			Summary: "Reply the leader's time of day: seconds since 1970, and microseconds.",
 		},
+		{
+			Name: "raft.index", Arity: 1, Flags: ReadOnly | Fast | Hidden, Group: "server", Since: "1.0.0",
+			Complexity: "O(1)", Handler: logIndex,
+			Summary: "Reply an index of the log up to which all is applied that was answered before.",
+		},
 	}, objectCommands()...)
 }
+
+// logIndex is what a node asks that wants a copy of the state: it is as new as it must be once it has applied
+// as far.
+func logIndex(tx *fsm.Tx, _ Args) resp.Value { return resp.Int(int64(tx.Index())) }
 
 func dbSize(tx *fsm.Tx, _ Args) resp.Value { return resp.Int(int64(tx.Len())) }
 

@@ -33,3 +33,6 @@ func (m *Machine) Stats() Stats {
 	}
 	return s
 }
+
+// Stats returns the figures of the copy. It knows no deadlines: WithDeadline is zero.
+func (v *View) Stats() Stats { return v.m.Stats() }

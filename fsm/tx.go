@@ -23,6 +23,9 @@ func (tx *Tx) Clock() Clock { return tx.m.clock }
 // Wall returns the leader's wall clock as the entry carries it.
 func (tx *Tx) Wall() Wall { return tx.m.at.wall }
 
+// Index returns the place in the log of the entry that the command is in, or that a read rode along with.
+func (tx *Tx) Index() uint64 { return tx.m.at.index }
+
 // Caller returns on whose behalf the command runs.
 func (tx *Tx) Caller() Caller { return tx.who }
 

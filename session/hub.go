@@ -102,6 +102,7 @@ type Wires struct {
 	Settings Settings
 	Server   *resp.Server
 	Topology Topology // nil: this node is alone
+	Backups  Backups  // nil: none are made
 	Stop     func()   // ends the process in an orderly way (SHUTDOWN)
 }
 
@@ -150,7 +151,7 @@ func (h *Hub) SetPolicy(p Policy) { h.policy.Store(&p) }
 func (h *Hub) Commands() [][]commands.Command {
 	return [][]commands.Command{
 		h.authCommands(), h.clientCommands(), h.serverCommands(), h.infoCommands(), h.configCommands(),
-		h.slowlogCommands(), h.latencyCommands(),
+		h.slowlogCommands(), h.latencyCommands(), h.backupCommands(),
 	}
 }
 
