@@ -13,6 +13,9 @@ import (
 
 // belong finds out which cluster this node belongs to, and forms or joins it at the first start.
 func (n *Node) belong(ctx context.Context) error {
+	if m, err := ReadMembership(n.opts.Stable); err == nil && m != nil && m.Removed != "" {
+		return &RemovedError{m.Removed}
+	}
 	used, err := raft.HasExistingState(n.opts.Log, n.opts.Stable, n.opts.Snapshots)
 	if err != nil {
 		return fmt.Errorf("raft state: %w", err)
@@ -35,7 +38,7 @@ func (n *Node) belong(ctx context.Context) error {
 func (n *Node) identityWithout() Identity {
 	return Identity{
 		Node: n.opts.NodeID, Disk: n.opts.DiskID, Incarnation: n.opts.Incarnation,
-		Address: n.opts.Address, Client: n.opts.Client, Version: fsm.EntryVersion,
+		Address: n.opts.Address, Client: n.opts.Client, Version: n.opts.NewestEntry,
 	}
 }
 
@@ -79,25 +82,40 @@ func (r *replica) level() int {
 }
 
 // Ask answers a question of another node.
-func (n *Node) Ask(_ context.Context, from Identity, op string, question []byte) ([]byte, error) {
+func (n *Node) Ask(ctx context.Context, from Identity, op string, question []byte) ([]byte, error) {
 	switch op {
 	case opForm:
 		return answerForm(n.Identity(), n.membership, n.replica.known, from)
+	case opJoin:
+		return n.answerJoin(ctx, from)
+	case opInvite:
+		return answerInvite(n.Identity(), n.membership, question)
+	case opChange:
+		return n.answerChange(ctx, from, question)
+	case opHere:
+		return n.answerHere(from)
 	}
 	return nil, fmt.Errorf("this version of lockd does not know the question %q", op)
 }
 
 // mayForward tells whether a node's commands are taken.
 func (n *Node) mayForward(from Identity) error {
-	for _, s := range n.configuration().Servers {
-		if string(s.ID) == from.Node {
-			return nil
-		}
+	if !n.leads.Load().leading {
+		return nil // as is found out soon, by a way that does not sound like a refusal
 	}
-	return nil
+	n.heardFrom(from)
+	return n.isMember(from)
 }
 
-// refused is told what another node said instead of talking.
+// refused is told what another node said instead of talking. It may mean that this node is no member any
+// longer, which is asked then.
 func (n *Node) refused(r *Refusal) {
+	if r.Text == errNotLeading.Error() {
+		return
+	}
 	n.log.Debug("refused", "by", r.By.Node, "reason", r.Text)
+	select {
+	case n.changes.doubt <- struct{}{}:
+	default:
+	}
 }

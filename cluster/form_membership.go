@@ -30,6 +30,8 @@ type Membership struct {
 	// IncarnationFloor is the highest incarnation that the cluster has seen of a node of this name. This
 	// node's own must be higher.
 	IncarnationFloor uint64 `json:"incarnation_floor,omitempty"`
+	// Removed says, for people, that the cluster has removed this node, which must not start any more.
+	Removed string `json:"removed,omitempty"`
 }
 
 // Founder is a member with its disk.

@@ -24,11 +24,12 @@ import (
 
 // group is several nodes over stores in memory, connected by a network in memory.
 type groupRig struct {
-	t     *testing.T
-	net   *memnet.Net
-	plan  cluster.Plan
-	mu    sync.Mutex
-	nodes map[string]*member
+	t      *testing.T
+	net    *memnet.Net
+	plan   cluster.Plan
+	tuning cluster.Tuning // of members that have none of their own
+	mu     sync.Mutex
+	nodes  map[string]*member
 }
 
 // member is one node of a group and what outlives its process.
@@ -38,6 +39,17 @@ type member struct {
 	incarnation uint64
 	node        *cluster.Node
 	tuning      cluster.Tuning
+	disk        string
+	address     string        // "" is id:1
+	plan        *cluster.Plan // nil is that of the group
+	removed     chan string   // what Hooks.Removed was told
+}
+
+func (m *member) at() string {
+	if m.address != "" {
+		return m.address
+	}
+	return m.id + ":1"
 }
 
 func testLog() *slog.Logger {
@@ -50,24 +62,8 @@ func testLog() *slog.Logger {
 // start starts a node, the first time or again. It does not wait until it is ready.
 func (g *groupRig) start(id string) *cluster.Node {
 	g.t.Helper()
-	g.mu.Lock()
-	m := g.nodes[id]
-	if m == nil {
-		m = &member{id: id, stores: cluster.Stores{
-			Log: raft.NewInmemStore(), Stable: raft.NewInmemStore(), Snapshots: raft.NewInmemSnapshotStore(),
-		}}
-		g.nodes[id] = m
-	}
-	g.mu.Unlock()
-	m.incarnation++
-	ctx, cancel := context.WithTimeout(g.t.Context(), 10*time.Second)
-	defer cancel()
-	n, err := cluster.Open(ctx, cluster.Options{
-		NodeID: id, Incarnation: m.incarnation, Address: id + ":1", DiskID: "disk-" + id, Client: id + ":6380",
-		Stores: m.stores, Network: g.net.Node(id + ":1"), Plan: g.plan, Runner: commands.New(),
-		Hooks:  cluster.Hooks{Fail: func(err error) { panic(fmt.Sprintf("fail-stop of %s: %v", id, err)) }},
-		Tuning: m.tuning, Logger: testLog().With("on", id), RaftLogger: raftLog(id),
-	})
+	m := g.member(id)
+	n, err := g.open(m)
 	if err != nil {
 		g.t.Errorf("start of %s: %v", id, err)
 		return nil
@@ -78,10 +74,52 @@ func (g *groupRig) start(id string) *cluster.Node {
 	return n
 }
 
+// member returns what there is of a node, and makes an empty one the first time.
+func (g *groupRig) member(id string) *member {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	m := g.nodes[id]
+	if m == nil {
+		m = &member{id: id, disk: "disk-" + id, stores: emptyStores(), removed: make(chan string, 8), tuning: g.tuning}
+		g.nodes[id] = m
+	}
+	return m
+}
+
+func emptyStores() cluster.Stores {
+	return cluster.Stores{
+		Log: raft.NewInmemStore(), Stable: raft.NewInmemStore(), Snapshots: raft.NewInmemSnapshotStore(),
+	}
+}
+
+// open opens a node, which may wait for others.
+func (g *groupRig) open(m *member) (*cluster.Node, error) {
+	m.incarnation++
+	ctx, cancel := context.WithTimeout(g.t.Context(), 10*time.Second)
+	defer cancel()
+	plan := g.plan
+	if m.plan != nil {
+		plan = *m.plan
+	}
+	return cluster.Open(ctx, cluster.Options{
+		NodeID: m.id, Incarnation: m.incarnation, Address: m.at(), DiskID: m.disk, Client: m.id + ":6380",
+		Stores: m.stores, Network: g.net.Node(m.at()), Plan: plan, Runner: commands.New(),
+		Hooks: cluster.Hooks{
+			Fail: func(err error) { panic(fmt.Sprintf("fail-stop of %s: %v", m.id, err)) },
+			RaiseIncarnation: func(above uint64) (uint64, error) {
+				m.incarnation = above + 1
+				return m.incarnation, nil
+			},
+			Removed: func(reason string) { m.removed <- reason },
+		},
+		Tuning: m.tuning, Logger: testLog().With("on", m.id), RaftLogger: raftLog(m.id),
+	})
+}
+
 // kill ends a node as kill -9 does: the others see its sockets close at once. What is left of it, which a
 // real kill would take along, ends by itself; wait waits for that.
 func (g *groupRig) kill(id string) (wait func()) {
-	g.net.Stop(id + ":1")
+	g.net.Stop(g.nodes[id].at())
 	n := g.nodes[id].node
 	g.nodes[id].node = nil
 	gone := make(chan struct{})
@@ -106,9 +144,9 @@ func (g *groupRig) end(id string, n *cluster.Node) {
 }
 
 func (g *groupRig) close() {
-	for id := range g.nodes {
+	for id, m := range g.nodes {
 		g.stopNode(id)
-		g.net.Stop(id + ":1")
+		g.net.Stop(m.at())
 	}
 }
 
@@ -161,17 +199,23 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // trio starts a group of three.
 func trio(t *testing.T) *groupRig {
 	g := &groupRig{t: t, net: memnet.New(), nodes: map[string]*member{}}
-	for _, id := range []string{"n1", "n2", "n3"} {
+	g.form("n1", "n2", "n3")
+	return g
+}
+
+// form makes a cluster of these nodes.
+func (g *groupRig) form(ids ...string) {
+	g.t.Helper()
+	for _, id := range ids {
 		g.plan.Members = append(g.plan.Members, cluster.Peer{ID: id, Address: id + ":1"})
 	}
-	t.Cleanup(g.close)
+	g.t.Cleanup(g.close)
 	var all sync.WaitGroup
-	for _, p := range g.plan.Members {
-		all.Go(func() { g.start(p.ID) })
+	for _, id := range ids {
+		all.Go(func() { g.start(id) })
 	}
 	all.Wait()
-	g.ready("n1", "n2", "n3")
-	return g
+	g.ready(ids...)
 }
 
 // ask submits lines on one connection and returns their replies, or fails after a while.

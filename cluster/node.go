@@ -64,8 +64,10 @@ type Tuning struct {
 	EntryBytes    int           // of commands in an entry; a larger command goes alone
 	QueueCalls    int           // commands that may wait to be cut into an entry
 	QueueBytes    int
-	SnapshotBytes int64 // of log between snapshots
-	LogCache      int   // entries kept in memory before the log store
+	SnapshotBytes int64         // of log between snapshots
+	LogCache      int           // entries kept in memory before the log store
+	PromoteAfter  time.Duration // how long a learner must have kept up before it gets a vote
+	NewestEntry   int           // the newest entry version to understand; tests play older programs with it
 	Limits        func() fsm.Limits
 }
 
@@ -89,6 +91,8 @@ type Node struct {
 	clock      *clock
 	failover   failover
 	roster     roster
+	changes    changes
+	growth     growth
 	leads      atomic.Pointer[leadership]
 	version    atomic.Uint32 // of the entries that this node would write as leader
 	life
@@ -102,7 +106,6 @@ type life struct {
 	stop    chan struct{}
 	stopped chan struct{} // closed when the router has ended
 	ended   chan struct{} // closed when raft has ended
-	removed atomic.Bool
 	wait    sync.WaitGroup
 }
 
@@ -122,6 +125,7 @@ func (o *Options) setDefaults() {
 	def(&o.QueueCalls, 100_000)
 	def(&o.QueueBytes, 64<<20)
 	def(&o.LogCache, 128)
+	def(&o.NewestEntry, fsm.EntryVersion)
 	if o.SnapshotBytes <= 0 {
 		o.SnapshotBytes = 64 << 20
 	}
@@ -133,6 +137,7 @@ func (o *Options) setDefaults() {
 	span(&o.Heartbeat, 250*time.Millisecond)
 	span(&o.NodeTimeout, 15*time.Second)
 	span(&o.DialTimeout, time.Second)
+	span(&o.PromoteAfter, 2*time.Second)
 	if o.Raw == nil {
 		o.Raw = RawClock
 	}
@@ -154,7 +159,7 @@ func (o *Options) setDefaults() {
 // says, and waits for the others until ctx ends; without a plan it becomes a group of one.
 func Open(ctx context.Context, o Options) (*Node, error) {
 	o.setDefaults()
-	n := &Node{opts: o, log: o.Logger, life: life{
+	n := &Node{opts: o, log: o.Logger, changes: newChanges(), life: life{
 		notices: make(chan bool, 16), ready: make(chan struct{}),
 		stop: make(chan struct{}), stopped: make(chan struct{}), ended: make(chan struct{}),
 	}}
@@ -165,7 +170,7 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	n.outbox = newOutbox(o.QueueCalls, o.QueueBytes)
 	n.remotes = newRemotes(n.outbox.wake, o.Raw)
 	n.clock = newClock(o.Raw, o.Heartbeat, o.DriftPPM)
-	n.replica = newReplica(n, fsm.New(o.Runner))
+	n.replica = newReplica(n, fsm.New(o.Runner, fsm.Knowing(o.NewestEntry)))
 	n.failover.node = n
 	n.leads.Store(&leadership{changed: make(chan struct{})})
 	if err := n.startRaft(); err != nil {
@@ -173,19 +178,20 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	}
 	n.register()
 	r := newRouter(n)
-	n.wait.Add(4)
+	n.wait.Add(5)
 	go r.run()
 	go n.observe()
 	go n.tick()
 	go n.compact()
 	go n.tend()
+	go n.lookAround()
 	return n, nil
 }
 
 // register makes this start of the node known to the state, as the first of its numbered commands.
 func (n *Node) register() {
 	done := n.command(fsm.KindRegister, n.opts.Client, n.opts.Address, n.opts.DiskID,
-		strconv.Itoa(fsm.EntryVersion))
+		strconv.Itoa(n.opts.NewestEntry))
 	n.wait.Go(func() {
 		select {
 		case <-done:
@@ -215,6 +221,8 @@ func (n *Node) Ready(ctx context.Context) error {
 	select {
 	case <-n.ready:
 		return nil
+	case <-n.changes.out:
+		return &RemovedError{n.changes.reason}
 	case <-n.stop:
 		return errors.New("the node was closed")
 	case <-ctx.Done():

@@ -29,7 +29,7 @@ type outbox struct {
 	queued int              // how many calls are queued, those taken and not yet sent included
 	bytes  int              // their size
 	sent   map[uint64]*call // logged calls that were taken and have no reply, by number
-	closed bool
+	closed string           // why nothing is taken any more
 
 	leaderFull atomic.Pointer[string] // why the leader lets nothing grow; nil or empty when all is well
 }
@@ -107,8 +107,8 @@ func lastWrite(calls []call) int {
 // into a full queue: it makes room, and there is at most one of it for a connection.
 func (o *outbox) refusal(g *group, size int) string {
 	switch {
-	case o.closed:
-		return msgClosing
+	case o.closed != "":
+		return o.closed
 	case g.calls[0].Command.Kind != fsm.KindCommand:
 		return ""
 	case o.queued >= o.maxCalls || o.bytes+size > o.maxBytes && o.queued > 0:
@@ -225,10 +225,19 @@ func (o *outbox) deliver(replies []reply) {
 	}
 }
 
+// shut refuses what comes from now on.
+func (o *outbox) shut(why string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed == "" {
+		o.closed = why
+	}
+}
+
 // close answers everything that is left when the node stops: what was never cut was surely not done.
 func (o *outbox) close(waiting []*call) {
+	o.shut(msgClosing)
 	o.mu.Lock()
-	o.closed = true
 	waiting = append(waiting, o.queue...)
 	o.queue = nil
 	var left []*call

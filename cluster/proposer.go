@@ -78,6 +78,7 @@ func (p *proposer) begin() error {
 	}
 	p.term = got.term
 	p.clock.start(got.clock)
+	p.node.version.Store(uint32(p.node.commonVersion())) // what it was in an earlier leadership may be too new
 	return nil
 }
 

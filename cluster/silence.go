@@ -30,6 +30,7 @@ func (n *Node) tend() {
 		}
 		at := n.leads.Load()
 		n.noticeMembers()
+		n.lookAtSelf()
 		if !at.leading {
 			s.reset()
 			continue
@@ -43,6 +44,8 @@ func (n *Node) tend() {
 			}
 		}
 		n.tellHealth()
+		n.growth.look(n, at.term)
+		n.grow()
 	}
 }
 
@@ -84,13 +87,11 @@ func (s *silence) look(term uint64) {
 	}
 }
 
-// versionSilence is the version of entries that first may give up a node's places.
-const versionSilence = 2
-
 // giveUp gives up the places that a node's connections have in queues. It does not wait for that.
 func (s *silence) giveUp(m fsm.Member) {
 	n := s.node
-	if n.entryVersion() < versionSilence || m.Incarnation == 0 {
+	// The state's level, for another leader may write the entry: it could still write an older version.
+	if n.replica.level() < versionMembers || m.Incarnation == 0 {
 		return
 	}
 	n.log.Warn("a node was not heard of for longer than node-timeout: its places in queues are given up",
@@ -126,7 +127,7 @@ func (n *Node) commonVersion() int {
 	for _, m := range n.replica.members() {
 		said[raft.ServerID(m.Node)] = m.Version
 	}
-	common := fsm.EntryVersion
+	common := n.opts.NewestEntry
 	for _, s := range n.configuration().Servers {
 		common = min(common, max(said[s.ID], fsm.EntryVersionFirst))
 	}

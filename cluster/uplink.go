@@ -72,6 +72,12 @@ func (u *uplink) send(p *pending, at leadership) {
 	var frame []byte
 	frame = u.node.progress().append(frame[:0])
 	for u.stream.Send(frame) == nil {
+		select {
+		case <-tick.C: // also under load: a learner that never says how far it has come gets no vote
+			frame = u.node.progress().append(frame[:0])
+			continue
+		default:
+		}
 		p.take()
 		if len(p.calls) > 0 {
 			frame = u.fill(frame[:0], p)
