@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -98,5 +99,22 @@ func timeoutNowToSelf(t *testing.T, w world) {
 		if err := a.Transport().TimeoutNow("a", raft.ServerAddress(a.address), &raft.TimeoutNowRequest{}, &answer); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// raftReturn: the first RPC to a node that was started again arrives, though raft still has connections to the
+// process that is gone. The vote that a candidate needs at once is such an RPC.
+func raftReturn(t *testing.T, w world) {
+	a, b := start(t, w, "a", ""), start(t, w, "b", "")
+	go answerRaft(t, b)
+	if err := appendTo(a, b); err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+	again := start(t, w, "b", b.address)
+	go answerRaft(t, again)
+	time.Sleep(20 * time.Millisecond) // a connection that has just been used is not looked at
+	if err := appendTo(a, again); err != nil {
+		t.Errorf("the first RPC after the return: %v", err)
 	}
 }

@@ -40,6 +40,7 @@ func TestContract(t *testing.T) {
 		{"nothing listens", nothingListens},
 		{"after Close", afterClose},
 		{"raft", raftRPC},
+		{"raftReturn", raftReturn},
 		{"TimeoutNow to itself", timeoutNowToSelf},
 	}
 	worlds := map[string]func(*testing.T) world{

@@ -54,7 +54,9 @@ func (l *raftLayer) Dial(address raft.ServerAddress, timeout time.Duration) (net
 	if err != nil {
 		return nil, err
 	}
-	return c, nil
+	return &renewing{
+		layer: l, address: string(address), timeout: timeout, conn: c, under: c.under, used: time.Now(),
+	}, nil
 }
 
 // loop makes a connection to oneself.
