@@ -122,7 +122,7 @@ func (n *Node) due(r *roll) (what string, do func(context.Context) error) {
 	return "", nil
 }
 
-// ripe tells whether a learner may get a vote: it has said what it understands, and has been close for a while.
+// ripe tells whether a learner may get a vote: it has said what it understands, and has been close for long.
 func (n *Node) ripe(about fsm.Member) bool {
 	return !about.NoVote && about.Version >= n.replica.level() &&
 		n.growth.close(about.Node) >= n.opts.PromoteAfter

@@ -167,8 +167,8 @@ func (n *Node) askHere(ctx context.Context, address string) (leader string) {
 	case a.Removed && a.Disk == n.opts.DiskID:
 		n.wasRemoved(address)
 	case a.Settled && a.Disk != "" && a.Disk != n.opts.DiskID:
-		n.leaveFor(fmt.Sprintf("node %s was replaced: cluster %s knows it with another data folder (%s; this one is "+
-			"%s). This one cannot come back: delete it", n.opts.NodeID, n.membership.Cluster, a.Disk, n.opts.DiskID))
+		n.leaveFor(fmt.Sprintf("node %s was replaced: cluster %s knows it with another data folder (%s; this one "+
+			"is %s). This one cannot come back: delete it", n.opts.NodeID, n.membership.Cluster, a.Disk, n.opts.DiskID))
 	}
 	return a.Address
 }
@@ -185,9 +185,9 @@ func (n *Node) lookAtSelf() {
 }
 
 func (n *Node) wasRemoved(member string) {
-	n.leaveFor(fmt.Sprintf("node %s was removed from cluster %s (RAFT.REMOVE), and its data folder cannot come back: "+
-		"to take the node in again, start it with an empty --dir and --join %s", n.opts.NodeID, n.membership.Cluster,
-		member))
+	n.leaveFor(fmt.Sprintf("node %s was removed from cluster %s (RAFT.REMOVE), and its data folder cannot come "+
+		"back: to take the node in again, start it with an empty --dir and --join %s", n.opts.NodeID,
+		n.membership.Cluster, member))
 }
 
 // lingerFor is how long a removed node waits for the answer to who has removed it, through itself.
@@ -236,6 +236,6 @@ func (n *Node) isMember(who Identity) error {
 		return nil
 	}
 	return fmt.Errorf("node %s is no member of cluster %s: if it was removed, start it with an empty --dir and "+
-		"--join %s; if it was about to be added, send RAFT.ADD %s %s", who.Node, n.membership.Cluster, n.opts.Address,
-		who.Node, who.Address)
+		"--join %s; if it was about to be added, send RAFT.ADD %s %s", who.Node, n.membership.Cluster,
+		n.opts.Address, who.Node, who.Address)
 }

@@ -25,7 +25,8 @@ type Member struct {
 	Self       bool
 	Up         bool          // heard within suspectAfter
 	Index      uint64        // the last entry applied there, as far as known
-	SinceHeard time.Duration // 0 for this node itself
+	SinceHeard time.Duration // 0 for this node itself, negative where nothing is known
+	NoVote     bool          // a learner that stays one until somebody says otherwise
 }
 
 // suspectAfter is how long a node may be unheard before it is shown as down.
@@ -54,7 +55,7 @@ func (n *Node) Members() []Member {
 	told, since := n.health(at)
 	about := map[string]Member{}
 	for _, m := range n.replica.members() {
-		about[m.Node] = Member{Client: m.Client, Disk: m.Disk, Version: m.Version}
+		about[m.Node] = Member{Client: m.Client, Disk: m.Disk, Version: m.Version, NoVote: m.NoVote}
 	}
 	var list []Member
 	for _, s := range n.configuration().Servers {
@@ -65,7 +66,10 @@ func (n *Node) Members() []Member {
 		h, known := told[m.ID]
 		m.Index = h.Index
 		m.SinceHeard = time.Duration(h.Heard)*time.Millisecond + since
-		m.Up = known && h.Heard >= 0 && m.SinceHeard < suspectAfter
+		if !known || h.Heard < 0 {
+			m.SinceHeard = -time.Millisecond
+		}
+		m.Up = m.SinceHeard >= 0 && m.SinceHeard < suspectAfter
 		if m.Self {
 			m.Up, m.SinceHeard, m.Index = true, 0, n.raft.AppliedIndex()
 		}

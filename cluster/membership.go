@@ -204,7 +204,10 @@ func (n *Node) roll() (roll, error) {
 	if err := f.Error(); err != nil {
 		return roll{}, err
 	}
-	r := roll{index: f.Index(), servers: f.Configuration().Servers, about: map[string]fsm.Member{}, birth: n.membership}
+	r := roll{
+		index: f.Index(), servers: f.Configuration().Servers,
+		about: map[string]fsm.Member{}, birth: n.membership,
+	}
 	for _, m := range n.replica.members() {
 		r.about[m.Node] = m
 	}
@@ -245,4 +248,26 @@ func (r *roll) without(id string) (left []string) {
 		}
 	}
 	return left
+}
+
+// Figures are what a node tells of its log.
+type Figures struct {
+	Cluster      string // the cluster's name
+	Address      string // of this node's cluster port
+	Term         uint64
+	Snapshot     uint64 // index of the last snapshot, 0: none
+	EntryVersion int    // of the entries that are written
+	NewestEntry  int    // the newest that this node understands
+}
+
+// Figures returns them as of now.
+func (n *Node) Figures() Figures {
+	f := Figures{
+		Cluster: n.membership.Cluster, Address: n.opts.Address, Term: n.raft.CurrentTerm(),
+		EntryVersion: n.replica.level(), NewestEntry: n.opts.NewestEntry,
+	}
+	if last, err := n.opts.Snapshots.List(); err == nil && len(last) > 0 {
+		f.Snapshot = last[0].Index
+	}
+	return f
 }

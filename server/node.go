@@ -45,6 +45,9 @@ func Start(
 	s := &Server{cfg: cfg, log: log, failed: make(chan error, 4), closing: make(chan struct{})}
 	go tuneMemory(s.closing)
 	err := s.start(ctx, settings, stop)
+	if removed, is := errors.AsType[*cluster.RemovedError](err); is {
+		err = WithExit(ExitRemoved, removed)
+	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -74,7 +77,7 @@ func (s *Server) start(ctx context.Context, settings *Settings, stop func()) (er
 	s.wire = resp.NewServer(s.hub, s.cfg.wireLimits(), s.log)
 	s.hub.Wire(session.Wires{
 		Node: &nodeView{s.node, s.store}, Table: table, Settings: settingsView{settings},
-		Server: s.wire, Stop: stop, Topology: topology{s.node},
+		Server: s.wire, Stop: stop, Topology: topology{s.node}, Group: membership{s.node},
 	})
 	s.follow(settings)
 	if err := s.awaitReady(ctx); err != nil {

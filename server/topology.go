@@ -14,17 +14,21 @@ type topology struct{ node *cluster.Node }
 func (t topology) Peers() []session.Peer {
 	var peers []session.Peer
 	for _, m := range t.node.Members() {
-		p := session.Peer{
-			ID: m.ID, Leader: m.Leader, Self: m.Self, Voter: m.Voter, Up: m.Up, Index: m.Index,
-			SinceHeard: m.SinceHeard,
-		}
-		if m.Client != "" {
-			// What does not parse is of a newer version: the member is shown without an address.
-			p.ClientAddress, _ = session.ParseClient(m.Client)
-		}
-		peers = append(peers, p)
+		peers = append(peers, peerOf(m))
 	}
 	return peers
+}
+
+func peerOf(m cluster.Member) session.Peer {
+	p := session.Peer{
+		ID: m.ID, Leader: m.Leader, Self: m.Self, Voter: m.Voter, Up: m.Up, Index: m.Index,
+		SinceHeard: m.SinceHeard,
+	}
+	if m.Client != "" {
+		// What does not parse is of a newer version: the member is shown without an address.
+		p.ClientAddress, _ = session.ParseClient(m.Client)
+	}
+	return p
 }
 
 // Watch tells of changes.

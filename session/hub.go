@@ -103,7 +103,8 @@ type Wires struct {
 	Server   *resp.Server
 	Topology Topology // nil: this node is alone
 	Backups  Backups  // nil: none are made
-	Stop     func()   // ends the process in an orderly way (SHUTDOWN)
+	Group    Group
+	Stop     func() // ends the process in an orderly way (SHUTDOWN)
 }
 
 // Hub implements resp.Handler.
@@ -152,6 +153,7 @@ func (h *Hub) Commands() [][]commands.Command {
 	return [][]commands.Command{
 		h.authCommands(), h.clientCommands(), h.serverCommands(), h.infoCommands(), h.configCommands(),
 		h.slowlogCommands(), h.latencyCommands(), h.backupCommands(),
+		h.raftCommands(),
 	}
 }
 

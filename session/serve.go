@@ -6,6 +6,7 @@
 package session
 
 import (
+	"bytes"
 	"strings"
 	"time"
 
@@ -270,8 +271,13 @@ func (h *Hub) observe(
 }
 
 // audit leaves a line in the log that says who did it. Owners are secrets of their holders, so only the key
-// and what the operator said are written.
+// and what the operator said are written; commands about the cluster have no secrets.
 func (h *Hub) audit(c *conn, cmd *commands.Command, words resp.Command, v resp.Value) {
+	if cmd.Keys.First == 0 {
+		h.log.Info("audit", "command", cmd.FullName(), "arguments", string(bytes.Join(words[1:], []byte(" "))),
+			"client", c.Addr, "client-id", c.ID, "client-name", c.Name, "reply", v.Str(), "error", v.IsError())
+		return
+	}
 	reason := ""
 	if len(words) > 3 {
 		reason = string(words[3])

@@ -24,7 +24,7 @@ type Peer struct {
 	Voter      bool          // it has a vote; a learner has none yet
 	Up         bool          // heard within the time that makes a node suspect
 	Index      uint64        // how far it has applied the log, as far as known here
-	SinceHeard time.Duration // 0 for the node itself
+	SinceHeard time.Duration // 0 for the node itself, negative where nothing is known
 }
 
 // ClientAddress is where clients reach a node: one host, several ports.
