@@ -24,7 +24,7 @@ const (
 	rankDelay = 40 * time.Millisecond // between the candidates of different rank
 	knockFor  = 200 * time.Millisecond
 
-	electionTime = 20 * time.Millisecond // in which one that is won is won, usually
+	electionTime = 150 * time.Millisecond // in which one that is won is won, on a slow disk too
 	electionLook = 2 * time.Millisecond
 )
 
@@ -35,6 +35,11 @@ type failover struct {
 	mu     sync.Mutex
 	leader raft.ServerID // the leadership that was dealt with
 	term   uint64
+
+	// The last time that another node asked for this one's vote, and whether its log was shorter.
+	asked     time.Time
+	askedTerm uint64
+	behind    bool
 }
 
 // streamBroke knocks at the leader's port.
@@ -73,20 +78,38 @@ func (f *failover) rank(dead raft.ServerID) (rank int, voter bool) {
 	return slices.BinarySearch(ids, raft.ServerID(f.node.opts.NodeID))
 }
 
-// standAfter makes this node a candidate unless there is another leader by then. It does not wait for its turn
-// where somebody has stood already and not won: that one's log lacks what this one's has.
+// askedForVote notes that another node stands for election. One whose log is shorter than this one's does not
+// get this one's vote, and may never win.
+func (f *failover) askedForVote(term, lastIndex uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked, f.askedTerm, f.behind = time.Now(), term, lastIndex < f.node.raft.LastIndex()
+}
+
+// turn tells whether to stand now: when this one's place has come and nobody else stands, at once where the one
+// that stands lacks what this one has, and otherwise when that one had time enough to win.
+func (f *failover) turn(at leadership, begun time.Time, delay time.Duration) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.askedTerm <= at.term:
+		return time.Since(begun) >= delay
+	case f.behind:
+		return true
+	}
+	return time.Since(f.asked) >= electionTime
+}
+
+// standAfter makes this node a candidate when its turn comes, unless there is another leader by then.
 func (f *failover) standAfter(at leadership, delay time.Duration) {
 	n := f.node
 	tick := time.NewTicker(electionLook)
 	defer tick.Stop()
-	for begun, lost := time.Now(), time.Duration(0); time.Since(begun) < delay && lost < electionTime; {
+	for begun := time.Now(); !f.turn(at, begun, delay); {
 		select {
 		case <-tick.C:
 		case <-n.stop:
 			return
-		}
-		if n.raft.CurrentTerm() > at.term {
-			lost += electionLook
 		}
 	}
 	_, leader := n.raft.LeaderWithID()

@@ -46,9 +46,11 @@ func (n *Node) observe() {
 	defer n.wait.Done()
 	notices := make(chan raft.Observation, 64)
 	observer := raft.NewObserver(notices, false, func(o *raft.Observation) bool {
-		switch o.Data.(type) {
+		switch data := o.Data.(type) {
 		case raft.LeaderObservation, raft.RaftState:
 			return true
+		case raft.RequestVoteRequest:
+			n.failover.askedForVote(data.Term, data.LastLogIndex)
 		}
 		return false
 	})
