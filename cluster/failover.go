@@ -5,8 +5,8 @@
 // of after the election timeout.
 //
 // Rules that keep it harmless: only voters do it (a learner would depose a healthy leader), once for each
-// leadership, one after another by rank, since two candidates at once split the vote, and only while nobody
-// else leads. An unneeded election costs a moment; a wrong vote is not possible, raft's rules all hold.
+// leadership, one after another by rank, since two candidates at once split the vote, not where this node is still
+// catching up, and only while nobody else leads. An unneeded election costs a moment; a wrong vote is not possible, raft's rules all hold.
 
 package cluster
 
@@ -60,10 +60,17 @@ func (f *failover) leaderIsDead(at leadership) {
 	}
 	f.leader, f.term = at.leader, at.term
 	rank, voter := f.rank(at.leader)
-	if !voter {
-		return
+	if !voter || f.node.lags(at.leader) {
+		return // it could not win, and would only be in the way
 	}
 	f.node.wait.Go(func() { f.standAfter(at, time.Duration(rank)*rankDelay) })
+}
+
+// lags tells whether this node lacks entries that the leader had applied when it last told of itself.
+func (n *Node) lags(leader raft.ServerID) bool {
+	n.roster.mu.Lock()
+	defer n.roster.mu.Unlock()
+	return n.raft.LastIndex() < n.roster.told[string(leader)].Index
 }
 
 // rank is this node's place among the voters that are left.
