@@ -19,7 +19,15 @@ const (
 	probeFor   = 30 * time.Second // the join has to be over by then for the probes to see all of it
 )
 
+// Many probes, each of which is seldom: while a node catches up, eight busy ones could not keep their pace on
+// two cores, and what is measured would be the queue in front of them.
+const (
+	moreProbes = 4
+	longerPace = 5
+)
+
 func growMode(b *bed, o options, out *report) error {
+	o.probes, o.pace = o.probes*moreProbes, o.pace*longerPace
 	g, err := b.startGroup(o.cluster.nodes, nil)
 	if err != nil {
 		return err
