@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"resp":            {},
 	"fsm":             {"resp"},
 	"commands":        {"fsm", "resp"},
+	"backup":          {"cluster", "cluster/storage", "fsm"},
 	"session":         {"commands", "fsm", "resp"},
 	"discovery":       {"commands", "fsm", "resp", "session"},
 	"cluster":         {"fsm", "resp"},

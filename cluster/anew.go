@@ -42,7 +42,7 @@ func writeFirstSnapshot(to raft.SnapshotStore, self Founder, state *fsm.View) er
 		Suffrage: raft.Voter, ID: raft.ServerID(self.ID), Address: raft.ServerAddress(self.Address),
 	}
 	_, transport := raft.NewInmemTransport(voter.Address) // it only encodes the address, for old readers
-	defer transport.Close()
+	defer func() { _ = transport.Close() }()
 	sink, err := to.Create(raft.SnapshotVersionMax, firstIndex, firstTerm,
 		raft.Configuration{Servers: []raft.Server{voter}}, firstIndex, transport)
 	if err != nil {

@@ -1,6 +1,7 @@
-// This file is the command line: lockd [serve], config, ping, version. It holds no setting of its own; the
-// flags of serve are made from the table, and what they say goes to Load as text like any other source, so
-// that one place judges values and names where they came from.
+// This file is the command line: lockd [serve], config, ping, version; backup, restore and recover are in
+// files of their own. It holds no setting of its own; the flags of serve are made from the table, and what
+// they say goes to Load as text like any other source, so that one place judges values and names where they
+// came from.
 
 package server
 
@@ -64,7 +65,8 @@ func (p *program) command() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 
 	serve := p.serveCommand(t, "serve [CONFIG-FILE] [flags]")
-	root.AddCommand(serve, p.configCommand(t), p.pingCommand(), p.versionCommand())
+	root.AddCommand(serve, p.configCommand(t), p.pingCommand(), p.backupCommand(), p.restoreCommand(t),
+		p.recoverCommand(t), p.versionCommand())
 	return root
 }
 
@@ -168,8 +170,7 @@ func (p *program) configCommand(t *table) *cobra.Command {
 
 // pingCommand asks a node whether it is there.
 func (p *program) pingCommand() *cobra.Command {
-	at := &pinger{}
-	var password string
+	at, password := &pinger{}, ""
 	cmd := &cobra.Command{
 		Use:   "ping [flags]",
 		Short: "Ask a node whether it is there; exit with 0 if it says PONG",
@@ -189,17 +190,21 @@ func (p *program) pingCommand() *cobra.Command {
 		},
 	}
 	p.pingDefaults(at)
-	f := cmd.Flags()
-	f.StringVar(&at.address, "addr", at.address, "host:port of the node, or the path of its Unix socket")
-	f.StringVar(&at.user, "user", "", "user, if not the default one")
-	f.StringVar(&password, "password", "", "password; better kept in LOCKD_REQUIREPASS")
-	f.DurationVar(&at.timeout, "timeout", at.timeout, "how long to wait in all")
-	f.BoolVar(&at.tls, "tls", at.tls, "use TLS")
-	f.StringVar(&at.authority, "tls-ca-cert-file", "", "authorities to trust, PEM; by default the system's")
-	f.StringVar(&at.certFile, "tls-cert-file", "", "own certificate, PEM")
-	f.StringVar(&at.keyFile, "tls-key-file", "", "private key of it, PEM")
-	f.BoolVar(&at.insecure, "insecure", false, "take any certificate (a health check on the same machine may)")
+	at.addFlags(cmd.Flags(), &password)
+	cmd.Flags().DurationVar(&at.timeout, "timeout", at.timeout, "how long to wait in all")
 	return cmd
+}
+
+// addFlags gives a command the flags that say where a node is and who asks.
+func (p *pinger) addFlags(f *pflag.FlagSet, password *string) {
+	f.StringVar(&p.address, "addr", p.address, "host:port of the node, or the path of its Unix socket")
+	f.StringVar(&p.user, "user", "", "user, if not the default one")
+	f.StringVar(password, "password", "", "password; better kept in LOCKD_REQUIREPASS")
+	f.BoolVar(&p.tls, "tls", p.tls, "use TLS")
+	f.StringVar(&p.authority, "tls-ca-cert-file", "", "authorities to trust, PEM; by default the system's")
+	f.StringVar(&p.certFile, "tls-cert-file", "", "own certificate, PEM")
+	f.StringVar(&p.keyFile, "tls-key-file", "", "private key of it, PEM")
+	f.BoolVar(&p.insecure, "insecure", false, "take any certificate (a health check on the same machine may)")
 }
 
 // pingDefaults aims at the node that this environment would start: in a container it is the one beside us.

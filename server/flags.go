@@ -112,6 +112,9 @@ Usage:
   lockd [serve] [CONFIG-FILE] [flags]   run a lock server
   lockd config [CONFIG-FILE] [flags]    show each setting and where it was said
   lockd ping [flags]                    ask a node whether it is there
+  lockd backup [flags]                  copy the state of a running cluster into a file
+  lockd restore FILE [flags]            begin a new cluster with the state of a backup
+  lockd recover [flags]                 begin a new cluster with what the last node has that is left
   lockd version                         print the version
 
 Example:

@@ -12,6 +12,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/divtxt/lockd/backup"
 	"github.com/divtxt/lockd/cluster"
 	"github.com/divtxt/lockd/cluster/peer"
 	"github.com/divtxt/lockd/cluster/storage"
@@ -29,6 +30,7 @@ type Server struct {
 	store     *storage.Store
 	peers     *peer.Network // nil where the cluster port is not open
 	node      *cluster.Node
+	backups   *backup.Keeper
 	hub       *session.Hub
 	wire      *resp.Server
 	listeners *Listeners
@@ -74,10 +76,11 @@ func (s *Server) start(ctx context.Context, settings *Settings, stop func()) (er
 	if s.node, err = s.openNode(ctx, table, settings); err != nil {
 		return err
 	}
+	s.openBackups()
 	s.wire = resp.NewServer(s.hub, s.cfg.wireLimits(), s.log)
 	s.hub.Wire(session.Wires{
 		Node: &nodeView{s.node, s.store}, Table: table, Settings: settingsView{settings},
-		Server: s.wire, Stop: stop, Topology: topology{s.node}, Group: membership{s.node},
+		Server: s.wire, Stop: stop, Topology: topology{s.node}, Backups: s.backups, Group: membership{s.node},
 	})
 	s.follow(settings)
 	if err := s.awaitReady(ctx); err != nil {
@@ -247,6 +250,9 @@ func (s *Server) Close() error {
 	}
 	if s.peers != nil {
 		errs = append(errs, s.peers.Close())
+	}
+	if s.backups != nil {
+		s.backups.Close()
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())

@@ -48,19 +48,24 @@ func (p *pinger) ping(ctx context.Context) error {
 		return p.explain(err)
 	}
 	replies := bufio.NewReader(io.LimitReader(conn, maxReply))
-	if p.password != "" {
-		auth := []string{"AUTH", p.password.Reveal()}
-		if p.user != "" {
-			auth = []string{"AUTH", p.user, p.password.Reveal()}
-		}
-		if err := exchange(conn, replies, "+OK", auth...); err != nil {
-			return p.explain(err)
-		}
+	if err := p.login(conn, replies); err != nil {
+		return p.explain(err)
 	}
 	if err := exchange(conn, replies, "+PONG", "PING"); err != nil {
 		return p.explain(err)
 	}
 	return nil
+}
+
+// login gives the password, if there is one.
+func (p *pinger) login(w io.Writer, replies *bufio.Reader) error {
+	switch {
+	case p.password == "":
+		return nil
+	case p.user == "":
+		return exchange(w, replies, "+OK", "AUTH", p.password.Reveal())
+	}
+	return exchange(w, replies, "+OK", "AUTH", p.user, p.password.Reveal())
 }
 
 // dial opens the connection, TLS included.
@@ -115,12 +120,7 @@ func (p *pinger) explain(err error) error {
 
 // exchange sends a command and expects a reply.
 func exchange(w io.Writer, replies *bufio.Reader, want string, words ...string) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "*%d\r\n", len(words))
-	for _, word := range words {
-		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(word), word)
-	}
-	_, errWrite := io.WriteString(w, b.String())
+	_, errWrite := io.WriteString(w, wire(words...))
 	// A server that refuses us answers and closes before it has read: what it said is worth more than
 	// the failed write.
 	line, err := replies.ReadString('\n')
@@ -137,4 +137,14 @@ func exchange(w io.Writer, replies *bufio.Reader, want string, words ...string) 
 		return errors.New("the node answers: " + line[1:])
 	}
 	return fmt.Errorf("the answer %.40q is not a lock server's", line)
+}
+
+// wire is a command as it is sent.
+func wire(words ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "*%d\r\n", len(words))
+	for _, word := range words {
+		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(word), word)
+	}
+	return b.String()
 }

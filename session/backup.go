@@ -1,6 +1,6 @@
-// RAFT.BACKUP: a copy of the whole state, pulled in pieces over an ordinary connection, so that a backup needs
-// no other port, password or certificate than commands do, and a slow reader holds up nobody. "lockd backup"
-// is its client. Who keeps the copy meanwhile is package backup's business.
+// RAFT.BACKUP: a copy of the whole state, pulled in pieces over an ordinary connection, so that a backup
+// needs no other port, password or certificate than commands do, and a slow reader holds up nobody. "lockd
+// backup" is its client. Who keeps the copy meanwhile is package backup's business.
 
 package session
 
