@@ -54,7 +54,13 @@ func (n *Node) Admit(other Identity, why Purpose) error {
 	if why == ForAsk {
 		return nil // each question has its own rules
 	}
-	return admit(n.Identity(), n.membership, other, n.replica.known)
+	return admit(n.Identity(), n.membership, other, func(node string) (string, uint64, bool, bool) {
+		disk, incarnation, removed, ok := n.replica.known(node)
+		if removed && why == ForRaft && n.isMember(other) == nil {
+			removed = false // its removal is not finished, and may need its vote
+		}
+		return disk, incarnation, removed, ok
+	})
 }
 
 // known tells what the state knows about a node.

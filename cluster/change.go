@@ -16,9 +16,6 @@ import (
 	"github.com/divtxt/lockd/fsm"
 )
 
-// versionMembers is the version of entries that first can say who is a member.
-const versionMembers = 2
-
 // errElsewhere tells that this node does not lead, or not any longer, and that nothing was changed.
 var errElsewhere = errors.New("another node leads")
 
@@ -138,6 +135,8 @@ func (n *Node) reconfigure(ctx context.Context, f func(enqueue time.Duration) ra
 	switch {
 	case err == nil:
 		n.tellWatchers()
+		// Raft takes no snapshot as long as nothing was applied after a change of the configuration.
+		_, _ = n.order(ctx, fsm.KindUnblock, "TIMEOUT") // of connection 0, which does not exist
 		return nil
 	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress):
 		return errElsewhere
@@ -149,6 +148,9 @@ func (n *Node) reconfigure(ctx context.Context, f func(enqueue time.Duration) ra
 	}
 	return err
 }
+
+// versionMembers is the version of entries that first can say who is a member.
+const versionMembers = 2
 
 // membersLevel sees to it that the log may have orders about members: all members must know them.
 func (n *Node) membersLevel(ctx context.Context, r *roll) error {

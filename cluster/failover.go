@@ -151,6 +151,9 @@ func (n *Node) timeoutNow() error {
 
 // configuration is raft's newest one that this node has, committed or not.
 func (n *Node) configuration() raft.Configuration {
+	if !n.runs() {
+		return raft.Configuration{}
+	}
 	f := n.raft.GetConfiguration()
 	if f.Error() != nil {
 		return raft.Configuration{} // raft has been shut down

@@ -22,8 +22,20 @@ type growth struct {
 	term    uint64
 	commits [6]uint64 // the last commit indexes, one each tendEvery; the first is the oldest
 
-	mu    sync.Mutex
-	since map[string]time.Time // since when a learner has been close
+	mu         sync.Mutex
+	since      map[string]time.Time // since when a learner has been close
+	complained time.Time
+}
+
+// mayComplain lets one complaint pass now and then.
+func (g *growth) mayComplain() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if time.Since(g.complained) < hereSay {
+		return false
+	}
+	g.complained = time.Now()
+	return true
 }
 
 // close tells for how long a learner has been close, at least a nanosecond if it is, 0 if it is not.
@@ -86,8 +98,8 @@ func (n *Node) grow() {
 		defer n.endTurn()
 		ctx, cancel := n.within(growWithin)
 		defer cancel()
-		if err := do(ctx); err != nil && ctx.Err() == nil {
-			n.log.Debug("could not do now what is due about a member", "what", what, "error", err)
+		if err := do(ctx); err != nil && n.growth.mayComplain() {
+			n.log.Warn("what is due about a member could not be done, it is tried again", "what", what, "error", err)
 		}
 	})
 }

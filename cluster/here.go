@@ -2,9 +2,13 @@
 // from nobody: raft has no word for it. One that has a new address is looked for at the old one. So a node
 // without a leader, and one that another has refused, asks those it knows: I am here, who am I to you?
 //
-// That a node was removed is final, for its data folder cannot come back. It is believed only where the state
-// says so of this very disk: of this node, or of another one. The states of nodes may be old, but a disk that
-// was once removed stays so.
+// That a node was removed is final, for its data folder cannot come back. It is believed only where a state
+// says so of this very disk: that of this node, or of another one. The states of nodes may be old, but a disk
+// that was once removed stays so.
+//
+// A removal goes through the state first and then through raft's configuration, and its leader may die between
+// the two. So a node that reads in its state that it was removed serves nobody from there on, but it stays for
+// raft until the configuration has let it go: the others may need its vote to finish.
 
 package cluster
 
@@ -33,8 +37,9 @@ type hereAnswer struct {
 	Address string `json:"address,omitempty"` // the leader's
 	// Settled tells that this is the leader's answer, and that it knows all that was committed before it led.
 	Settled bool   `json:"settled,omitempty"`
-	Disk    string `json:"disk,omitempty"` // of the node of that id, as far as known
-	Removed bool   `json:"removed,omitempty"`
+	Disk    string `json:"disk,omitempty"`    // of the node of that id, as far as known
+	Removed bool   `json:"removed,omitempty"` // by the state
+	Member  bool   `json:"member,omitempty"`  // by the configuration
 }
 
 // RemovedError tells that the cluster has removed this node.
@@ -54,6 +59,7 @@ func (n *Node) answerHere(from Identity) ([]byte, error) {
 	disk, _, removed, _ := n.replica.known(from.Node)
 	return json.Marshal(hereAnswer{
 		Leader: string(at.leader), Address: string(at.address), Settled: settled, Disk: disk, Removed: removed,
+		Member: n.isMember(from) == nil,
 	})
 }
 
@@ -164,8 +170,8 @@ func (n *Node) askHere(ctx context.Context, address string) (leader string) {
 		return "" // it is asked again
 	}
 	switch {
-	case a.Removed && a.Disk == n.opts.DiskID:
-		n.wasRemoved(address)
+	case a.Removed && !a.Member && a.Disk == n.opts.DiskID:
+		n.leaveFor(n.removal(address))
 	case a.Settled && a.Disk != "" && a.Disk != n.opts.DiskID:
 		n.leaveFor(fmt.Sprintf("node %s was replaced: cluster %s knows it with another data folder (%s; this one "+
 			"is %s). This one cannot come back: delete it", n.opts.NodeID, n.membership.Cluster, a.Disk, n.opts.DiskID))
@@ -176,26 +182,37 @@ func (n *Node) askHere(ctx context.Context, address string) (leader string) {
 // lookAtSelf stops this node where its own state says that it was removed.
 func (n *Node) lookAtSelf() {
 	disk, _, removed, _ := n.replica.known(n.opts.NodeID)
-	if removed && disk == n.opts.DiskID {
-		for _, address := range append(n.acquaintances(), "host:port") {
-			n.wasRemoved(address)
-			return
-		}
+	if !removed || disk != n.opts.DiskID {
+		return
+	}
+	reason := n.removal(append(n.acquaintances(), "host:port")[0])
+	n.serveNoMore(reason)
+	if n.isMember(n.Identity()) != nil {
+		n.leaveFor(reason)
 	}
 }
 
-func (n *Node) wasRemoved(member string) {
-	n.leaveFor(fmt.Sprintf("node %s was removed from cluster %s (RAFT.REMOVE), and its data folder cannot come "+
-		"back: to take the node in again, start it with an empty --dir and --join %s", n.opts.NodeID,
-		n.membership.Cluster, member))
+// removal says that this node was removed; member is the address of one that was not.
+func (n *Node) removal(member string) string {
+	return fmt.Sprintf("node %s was removed from cluster %s (RAFT.REMOVE), and its data folder cannot come back: "+
+		"to take the node in again, start it with an empty --dir and --join %s", n.opts.NodeID,
+		n.membership.Cluster, member)
+}
+
+// serveNoMore ends what this node does for clients.
+func (n *Node) serveNoMore(reason string) {
+	if n.outbox.shut("TRYAGAIN " + reason + "; nothing was done, send it to another node") {
+		n.giveUpParked("UNKNOWN " + reason)
+	}
 }
 
 // lingerFor is how long a removed node waits for the answer to who has removed it, through itself.
 const lingerFor = time.Second
 
-// leaveFor makes this node no member any longer: durably, for commands at once, and then for the process.
+// leaveFor makes this node no member any longer: durably, and then for the process.
 func (n *Node) leaveFor(reason string) {
 	n.changes.once.Do(func() {
+		n.serveNoMore(reason)
 		m := *n.membership
 		m.Removed = reason
 		if err := m.write(n.opts.Stable); err != nil {
@@ -203,8 +220,6 @@ func (n *Node) leaveFor(reason string) {
 		}
 		n.changes.reason = reason
 		close(n.changes.out)
-		n.outbox.shut("TRYAGAIN " + reason + "; nothing was done, send it to another node")
-		n.giveUpParked("UNKNOWN " + reason)
 		n.wait.Go(func() {
 			answered := make(chan struct{})
 			go func() {

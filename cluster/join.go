@@ -57,6 +57,9 @@ func (n *Node) takeIn(ctx context.Context, who Identity) (*joinAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if self, _ := r.find(n.opts.NodeID); string(self.Address) != n.opts.Address {
+		return &joinAnswer{Busy: "the leader has a new address, which the others do not know yet"}, nil
+	}
 	server, member := r.find(who.Node)
 	floor := r.about[who.Node].Incarnation
 	switch {

@@ -65,6 +65,7 @@ type changes struct {
 	turn  chan struct{}  // has a value while a change is made: one at a time
 	doubt chan struct{}  // has a value when another node has refused this one
 	open  sync.WaitGroup // changes that were asked for here and have no answer yet
+	begun chan struct{}  // closed once raft runs: others may ask before
 
 	out    chan struct{} // closed when this node is no member any longer
 	once   sync.Once
@@ -72,7 +73,10 @@ type changes struct {
 }
 
 func newChanges() changes {
-	return changes{turn: make(chan struct{}, 1), doubt: make(chan struct{}, 1), out: make(chan struct{})}
+	return changes{
+		turn: make(chan struct{}, 1), doubt: make(chan struct{}, 1),
+		begun: make(chan struct{}), out: make(chan struct{}),
+	}
 }
 
 // Add takes a node in that waits at address with an empty data folder. It begins as a learner, and gets a vote
@@ -161,6 +165,16 @@ func (n *Node) changeThrough(ctx context.Context, at *leadership, c change) (ans
 		"RAFT.NODES before you send it again (%w)", at.leader, err)
 }
 
+// runs tells whether raft has been started.
+func (n *Node) runs() bool {
+	select {
+	case <-n.changes.begun:
+		return true
+	default:
+		return false
+	}
+}
+
 // within is a context that ends after d, or when the node stops.
 func (n *Node) within(d time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
@@ -174,8 +188,12 @@ func (n *Node) within(d time.Duration) (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-// order has the state do something about a node, and waits for its reply.
+// order has the state do something about a node, and waits for its reply. Another leader may be the one that
+// writes it, so it must be of a kind that no leader writes into an older entry any more.
 func (n *Node) order(ctx context.Context, kind fsm.Kind, words ...string) (reply fsm.Reply, err error) {
+	if n.replica.level() < kind.Since() {
+		return reply, errors.New("the cluster does not write entries about members yet: try again")
+	}
 	calls := n.ownCall(kind, words...)
 	done := make(chan struct{}, 1)
 	n.outbox.submit(newGroup(calls, done), "")
@@ -200,6 +218,9 @@ type roll struct {
 }
 
 func (n *Node) roll() (roll, error) {
+	if !n.runs() {
+		return roll{}, errElsewhere
+	}
 	f := n.raft.GetConfiguration()
 	if err := f.Error(); err != nil {
 		return roll{}, err
@@ -255,6 +276,7 @@ type Figures struct {
 	Cluster      string // the cluster's name
 	Address      string // of this node's cluster port
 	Term         uint64
+	Applied      uint64 // index, changes of the configuration included
 	Snapshot     uint64 // index of the last snapshot, 0: none
 	EntryVersion int    // of the entries that are written
 	NewestEntry  int    // the newest that this node understands
@@ -263,7 +285,7 @@ type Figures struct {
 // Figures returns them as of now.
 func (n *Node) Figures() Figures {
 	f := Figures{
-		Cluster: n.membership.Cluster, Address: n.opts.Address, Term: n.raft.CurrentTerm(),
+		Cluster: n.membership.Cluster, Address: n.opts.Address, Term: n.raft.CurrentTerm(), Applied: n.raft.AppliedIndex(),
 		EntryVersion: n.replica.level(), NewestEntry: n.opts.NewestEntry,
 	}
 	if last, err := n.opts.Snapshots.List(); err == nil && len(last) > 0 {

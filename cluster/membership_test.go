@@ -118,19 +118,6 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// refusal wants an error with all of the words.
-func refusal(t *testing.T, err error, words ...string) {
-	t.Helper()
-	if err == nil {
-		t.Fatalf("no error, want one with %q", words)
-	}
-	for _, w := range words {
-		if !strings.Contains(err.Error(), w) {
-			t.Errorf("error %q lacks %q", err, w)
-		}
-	}
-}
-
 // load is clients that count on a key; none may see an error.
 type load struct {
 	t    *testing.T
@@ -241,4 +228,147 @@ func (g *groupRig) staysRemoved(id string) {
 	}
 	g.net.Stop(g.nodes[id].at())
 	delete(g.nodes, id)
+}
+
+// A node that was down when it was removed finds out, though nobody sends it anything any more.
+func TestRemovedWhileDown(t *testing.T) {
+	g := quickTrio(t)
+	f := g.followers()
+	g.kill(f[0])()
+	must(t, g.nodes[f[1]].node.Remove(f[0], false))
+	g.start(f[0])
+	g.isRemoved(f[0])
+}
+
+// A leader that dies in the middle of a removal leaves it to the next one.
+func TestRemovalIsFinished(t *testing.T) {
+	g := quickTrio(t)
+	leader, f := g.leader(), g.followers()
+	must(t, cluster.Forget(g.nodes[leader].node, f[0]))
+	g.isRemoved(f[0])
+	eventually(t, "two members", func() bool { return len(g.nodes[f[1]].node.Members()) == 2 })
+	must(t, cluster.Forget(g.nodes[f[1]].node, leader)) // also where it is the leader itself
+	g.isRemoved(leader)
+	expect(t, ask(t, g.nodes[f[1]].node, 1, "SET a b"), "OK")
+	eventually(t, "one member", func() bool { return roles(g.nodes[f[1]].node) == f[1]+"=leader" })
+}
+
+// Leadership goes where it is wanted, and whoever asked gets to know when it is there.
+func TestTransfer(t *testing.T) {
+	g := quickTrio(t)
+	l := g.load(g.followers()[0])
+	for _, to := range []string{"n1", "n2", "n3", "n3", ""} {
+		asked := g.nodes[g.followers()[0]].node
+		got, err := asked.Transfer(to)
+		must(t, err)
+		if to != "" && got != to || to == "" && got == "n3" {
+			t.Errorf("asked for %q, %s leads", to, got)
+		}
+		if asked.Status().Leader != got {
+			eventually(t, "leader as told", func() bool { return asked.Status().Leader == got })
+		}
+		l.moves()
+	}
+	l.finish(g.nodes["n1"].node)
+}
+
+// A node's vote can be taken away, the leader's too; then it stays a learner, through restarts, until it is
+// promoted.
+func TestDemoteAndPromote(t *testing.T) {
+	g := quickTrio(t)
+	leader := g.leader()
+	must(t, g.nodes[leader].node.Demote(leader, false))
+	g.becomes(leader, "learner")
+	if g.leader() == leader {
+		t.Error("a learner leads")
+	}
+	g.stopNode(leader)
+	g.net.Stop(leader + ":1")
+	g.start(leader)
+	g.ready(leader)
+	time.Sleep(5 * quick().PromoteAfter) // in which nothing may happen
+	g.becomes(leader, "learner")
+	g.waits("n4")
+	must(t, g.nodes[leader].node.Add("n4", "n4:1", true))
+	g.started("n4")
+	for _, id := range []string{"n4", leader} {
+		must(t, g.nodes["n4"].node.Promote(id))
+		must(t, g.nodes["n4"].node.Promote(id)) // which it is already
+		g.becomes(id, "voter")
+	}
+}
+
+// A member that comes back under another address is found there, the leader too.
+func TestMemberMoves(t *testing.T) {
+	g := quickTrio(t)
+	for i, id := range []string{g.followers()[0], g.leader()} {
+		g.stopNode(id)
+		g.net.Stop(g.nodes[id].at())
+		g.nodes[id].address = "moved" + strconv.Itoa(i) + ":1"
+		g.start(id)
+		g.ready(id)
+		eventually(t, "new address of "+id, func() bool {
+			for _, m := range g.nodes {
+				for _, seen := range m.node.Members() {
+					if seen.ID == id && seen.Address != g.nodes[id].at() {
+						return false
+					}
+				}
+			}
+			return true
+		})
+		expect(t, ask(t, g.nodes[id].node, 1, "SET a b"), "OK")
+	}
+}
+
+// A node that ran alone grows to three, under the address that it has by then, and each of them counts.
+func TestLoneNodeGrows(t *testing.T) {
+	g := &groupRig{t: t, net: memnet.New(), nodes: map[string]*member{}, tuning: quick()}
+	t.Cleanup(g.close)
+	g.member("n1").address = "127.0.0.1:1"
+	g.start("n1")
+	g.ready("n1")
+	ask(t, g.nodes["n1"].node, 1, "LOCK a o 600000")
+	g.stopNode("n1")
+	g.net.Stop("127.0.0.1:1")
+	g.nodes["n1"].address = ""
+	g.start("n1")
+	g.ready("n1")
+	g.becomes("n1", "leader")
+	g.joins("n2", "n1")
+	g.becomes("n2", "voter")
+	g.joins("n3", "n2") // which sends it to the leader
+	g.becomes("n3", "voter")
+	g.kill("n1")()
+	expect(t, ask(t, g.nodes["n3"].node, 1, "GET a", "LOCK a p 1000"), "o", "nil")
+	g.start("n1")
+	g.ready("n1")
+	expect(t, ask(t, g.nodes["n1"].node, 1, "GET a"), "o")
+}
+
+// All nodes are restarted, one after another, and the clients of the others notice nothing.
+func TestRollingRestart(t *testing.T) {
+	g := quickTrio(t)
+	for _, id := range []string{"n1", "n2", "n3"} {
+		var others []string
+		for other := range g.nodes {
+			if other != id {
+				others = append(others, other)
+			}
+		}
+		before := ask(t, g.nodes[others[0]].node, 98, "GET count")[0]
+		l := g.load(others...)
+		if n, err := strconv.ParseInt(before, 10, 64); err == nil {
+			l.done.Store(n)
+		}
+		l.moves()
+		g.nodes[id].node.HandOver(2 * time.Second)
+		g.stopNode(id)
+		g.net.Stop(g.nodes[id].at())
+		l.moves()
+		g.start(id)
+		g.ready(id)
+		l.moves()
+		l.finish(g.nodes[id].node)
+	}
 }

@@ -225,13 +225,15 @@ func (o *outbox) deliver(replies []reply) {
 	}
 }
 
-// shut refuses what comes from now on.
-func (o *outbox) shut(why string) {
+// shut refuses what comes from now on, and tells whether nothing else did before.
+func (o *outbox) shut(why string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed == "" {
-		o.closed = why
+	if o.closed != "" {
+		return false
 	}
+	o.closed = why
+	return true
 }
 
 // close answers everything that is left when the node stops: what was never cut was surely not done.

@@ -57,6 +57,7 @@ func (n *Node) startRaft() error {
 	if err != nil {
 		return fmt.Errorf("raft: %w", err)
 	}
+	close(n.changes.begun)
 	return nil
 }
 

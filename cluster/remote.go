@@ -306,6 +306,8 @@ func (n *Node) Forward(from Identity, s Stream) error {
 	}
 }
 
+var errTooNew = errors.New("a command is of a kind that the cluster's entries do not have yet")
+
 // take takes in one frame of a stream.
 func (n *Node) take(r *remote, frame []byte) error {
 	if len(frame) == 0 {
@@ -316,6 +318,12 @@ func (n *Node) take(r *remote, frame []byte) error {
 		calls, err := decodeCalls(frame[1:], r)
 		if err != nil {
 			return err
+		}
+		for _, c := range calls {
+			since := c.Command.Kind.Since()
+			if since > fsm.EntryVersionFirst && n.replica.level() < since {
+				return errTooNew // in an older entry it would stop every node
+			}
 		}
 		n.remotes.put(r, calls)
 	case frameStatus:

@@ -91,7 +91,7 @@ func (s *silence) look(term uint64) {
 func (s *silence) giveUp(m fsm.Member) {
 	n := s.node
 	// The state's level, for another leader may write the entry: it could still write an older version.
-	if n.replica.level() < versionMembers || m.Incarnation == 0 {
+	if n.replica.level() < fsm.KindSilence.Since() || m.Incarnation == 0 {
 		return
 	}
 	n.log.Warn("a node was not heard of for longer than node-timeout: its places in queues are given up",

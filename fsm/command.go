@@ -23,6 +23,15 @@ const (
 // isOrder tells whether a command is about nodes.
 func (k Kind) isOrder() bool { return k == KindRegister || k >= KindAdmit }
 
+// Since is the version of entries that first may hold a command of this kind. In an older one it would stop
+// every node.
+func (k Kind) Since() int {
+	if k <= lastKind(EntryVersionFirst) {
+		return EntryVersionFirst
+	}
+	return versionMembers
+}
+
 // lastKind is the last kind that entries of a version know.
 func lastKind(version byte) Kind {
 	if version < versionMembers {

@@ -239,3 +239,16 @@ func TestDigestOfVersions(t *testing.T) {
 		t.Errorf("numbers that differ: %v", err)
 	}
 }
+
+// What a kind says of itself is what entries of that version hold.
+func TestKindSince(t *testing.T) {
+	for kind := KindCommand; kind <= lastKind(EntryVersion); kind++ {
+		for version := EntryVersionFirst; version <= EntryVersion; version++ {
+			e := Entry{Version: byte(version), Runs: []Run{{Origin{"n1", 1}, 1, []Command{{Kind: kind}}}}}
+			_, err := (&entryBuffer{newest: EntryVersion}).decode(e.Append(nil))
+			if fits := version >= kind.Since(); fits != (err == nil) {
+				t.Errorf("kind %d, since version %d, in an entry of version %d: %v", kind, kind.Since(), version, err)
+			}
+		}
+	}
+}

@@ -25,7 +25,7 @@ func (g membership) Nodes() []session.GroupNode {
 func (g membership) Raft() session.RaftFigures {
 	f := g.Figures()
 	return session.RaftFigures{
-		Cluster: f.Cluster, Address: f.Address, Term: f.Term, Snapshot: f.Snapshot,
-		EntryVersion: f.EntryVersion, NewestEntry: f.NewestEntry,
+		Cluster: f.Cluster, Address: f.Address, Term: f.Term, Applied: f.Applied,
+		Snapshot: f.Snapshot, EntryVersion: f.EntryVersion, NewestEntry: f.NewestEntry,
 	}
 }

@@ -99,7 +99,8 @@ func (s *Server) awaitReady(ctx context.Context) error {
 	ready, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	err := s.node.Ready(ready)
-	if err == nil || within == readyWithin || ctx.Err() != nil {
+	_, removed := errors.AsType[*cluster.RemovedError](err)
+	if err == nil || removed || within == readyWithin || ctx.Err() != nil {
 		return err
 	}
 	s.log.Warn("no leader yet: commands wait until most of the nodes are there", "waited", within)

@@ -47,6 +47,7 @@ type RaftFigures struct {
 	Cluster      string // the cluster's name
 	Address      string // of this node's cluster port
 	Term         uint64
+	Applied      uint64 // index of the last entry applied, changes of the members included
 	Snapshot     uint64 // index of the last snapshot
 	EntryVersion int    // of the entries that the cluster writes
 	NewestEntry  int    // the newest version that this node knows
@@ -268,7 +269,7 @@ func (h *Hub) raftStatus(*commands.Conn, commands.Args) resp.Value {
 		resp.Bulk("majority"), resp.Int(int64(voters/2+1)),
 		resp.Bulk("term"), resp.Int(int64(r.Term)),
 		resp.Bulk("commit-index"), resp.Int(int64(s.CommitIndex)),
-		resp.Bulk("applied-index"), resp.Int(int64(s.Index)),
+		resp.Bulk("applied-index"), resp.Int(int64(r.Applied)),
 		resp.Bulk("last-index"), resp.Int(int64(s.LastIndex)),
 		resp.Bulk("snapshot-index"), resp.Int(int64(r.Snapshot)),
 		resp.Bulk("log-bytes-since-snapshot"), resp.Int(s.LogBytes),
