@@ -4,6 +4,8 @@ package faults
 
 import (
 	"fmt"
+	"maps"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -98,31 +100,68 @@ func TestSnapshotInstall(t *testing.T) {
 	behind := s.follower()
 	back := s.excuse(behind, true)
 	behind.Kill()
-	leader := s.leader()
-	before := leader.Info("raft")["raft_last_snapshot"]
+	leader, other := s.leader(), s.Nodes[0]
+	for _, n := range s.Nodes {
+		if n != leader && n != behind {
+			other = n
+		}
+	}
 	value := strings.Repeat("v", 60_000)
 	conn, err := Dial(leader.Addr(), time.Second)
 	s.must(err)
 	defer conn.Close()
-	for i := range 200 { // 12 MB
-		_, err := conn.Do(5*time.Second, "SET", "big:"+itoa(i%40), itoa(i)+value)
-		s.must(err)
+	// The log is cut by whole files, so it goes on until the one is gone that goes back to the first entry.
+	round := 0
+	for ; firstFile(leader) || firstFile(other); round++ {
+		for i := range 50 { // 3 MB
+			_, err := conn.Do(5*time.Second, "SET", "big:"+itoa(i), itoa(round)+value)
+			s.must(err)
+		}
 	}
-	await(s.T, "a snapshot is taken", func() bool { return leader.Info("raft")["raft_last_snapshot"] != before })
-	s.restart(behind, back)
+	s.must(behind.Start())
+	taken := map[string]bool{}
+	await(s.T, behind.ID+" is sent a snapshot", func() bool {
+		maps.Copy(taken, snapshots(leader))
+		maps.Copy(taken, snapshots(other))
+		for which := range snapshots(behind) {
+			if taken[which] {
+				return true
+			}
+		}
+		return false
+	})
+	s.must(behind.AwaitServing(patience))
+	back()
 	// Reads are linearizable: what the state of this node itself is, it shows when it leads.
 	await(s.T, behind.ID+" catches up", func() bool { return applied(behind) >= applied(leader) })
-	say(s, leader, "RAFT.TRANSFER", behind.ID)
+	say(s, other, "RAFT.TRANSFER", behind.ID)
 	await(s.T, behind.ID+" leads", func() bool { _, leads := behind.leads(); return leads })
 	kept.verify(behind)
-	for i := range 40 {
-		got, err := behind.Ask(time.Second, "GET", "big:"+itoa(i))
-		if want := itoa(160+i) + value; err != nil || got != want {
-			s.Fatalf("big:%d on %s is not what was written: %.20v, %v", i, behind.ID, got, err)
+	for i := range 50 {
+		if got := say(s, behind, "GET", "big:"+itoa(i)); got != itoa(round-1)+value {
+			s.Fatalf("big:%d on %s is not what was written: %.20v", i, behind.ID, got)
 		}
 	}
 	s.settle()
 	s.finish()
+}
+
+// firstFile tells whether a node still has the file with the first entry of its log.
+func firstFile(n *Node) bool {
+	names, _ := filepath.Glob(filepath.Join(n.Dir, "raft", "wal", "00000000000000000001-*.wal"))
+	return len(names) > 0
+}
+
+// snapshots is the terms and indexes of the snapshots in a node's folder. One that two nodes have was sent from
+// one to the other: by themselves they take them at moments of their own.
+func snapshots(n *Node) map[string]bool {
+	found := map[string]bool{}
+	names, _ := filepath.Glob(filepath.Join(n.Dir, "raft", "snapshots", "*-*-*"))
+	for _, name := range names {
+		parts := strings.Split(filepath.Base(name), "-")
+		found[parts[0]+"-"+parts[1]] = true
+	}
+	return found
 }
 
 func applied(n *Node) int {

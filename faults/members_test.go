@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // joins makes a node ask the others to be taken in.
@@ -56,7 +55,10 @@ func (s *scenario) role(asked *Node, id string) string {
 	return ""
 }
 
-// remove takes a node out of the cluster; it must say so itself, and serve nobody any longer.
+// exitRemoved is the exit code of a node that has been taken out.
+const exitRemoved = 5
+
+// remove takes a node out of the cluster; it must say so itself, and end.
 func (s *scenario) remove(n *Node) {
 	s.Helper()
 	var left []Target
@@ -72,14 +74,11 @@ func (s *scenario) remove(n *Node) {
 		asked = s.follower()
 	}
 	say(s, asked, "RAFT.REMOVE", n.ID)
-	await(s.T, n.ID+" no longer serves", func() bool {
-		_, err := n.Ask(time.Second, "GET", "k")
-		return err != nil
-	})
-	if !n.Wrote("removed") {
-		s.Errorf("%s does not say that it was removed\n%s", n.ID, n.Tail(5))
+	code, err := n.AwaitEnd(patience)
+	s.must(err)
+	if code != exitRemoved || !n.Wrote("removed") {
+		s.Errorf("%s was removed and ended with code %d\n%s", n.ID, code, n.Tail(5))
 	}
-	n.Kill()
 	s.Forget(n)
 }
 
@@ -136,6 +135,7 @@ func TestWaitToBeAdded(t *testing.T) {
 	s.must(err)
 	n.Args = append(n.Args, "--join", "wait", "--advertise", n.PeerAddr())
 	s.must(n.Start())
+	await(s.T, n.ID+" waits", func() bool { return n.Wrote("waiting to be added") })
 	say(s, s.follower(), "RAFT.ADD", n.ID, n.PeerAddr(), "NONVOTER")
 	s.must(n.AwaitServing(patience))
 	s.load.SetTargets(s.Targets())
