@@ -95,6 +95,9 @@ func (n *Node) look() {
 	close(old.changed)
 	n.tellWatchers()
 	if now.leader != old.leader {
+		if now.leader != "" {
+			n.replica.work.leaders.Add(1)
+		}
 		n.log.Info("leader", "node", string(now.leader), "term", now.term, "this-node", n.opts.NodeID)
 	}
 }

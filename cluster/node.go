@@ -355,6 +355,7 @@ func (n *Node) limits() fsm.Limits { return n.opts.Limits() }
 // Status is what a node tells about itself.
 type Status struct {
 	fsm.Stats
+	Work
 	Origin       fsm.Origin
 	Role         string // leader, follower, candidate
 	Leader       string // the leader's node id, "" if unknown
@@ -377,7 +378,7 @@ func (n *Node) Status() Status {
 		LastSnapshot: n.last.Load(), LogBytes: n.replica.logged.Load(),
 		LogEntries: n.replica.entries.Load(),
 	}
-	s.Leader = string(n.leads.Load().leader)
+	s.Leader, s.Work = string(n.leads.Load().leader), n.work()
 	s.Freezes, s.Frozen = n.clock.status()
 	n.replica.mu.Lock()
 	s.Stats = n.replica.stats

@@ -8,6 +8,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -36,6 +37,7 @@ type replica struct {
 	long    chan struct{} // bounds the long reads that run at a time
 	logged  atomic.Int64  // bytes of entries applied since the last snapshot
 	entries atomic.Int64  // their number
+	work    counters
 
 	// Of the entry being applied.
 	batch   *batch
@@ -102,6 +104,7 @@ func (r *replica) Apply(l *raft.Log) any {
 	if r.batch != nil {
 		reads = r.batch.reads
 	}
+	begun := time.Now()
 	r.state.Lock()
 	err := r.machine.Apply(l.Index, l.Term, l.Data, reads, r)
 	r.state.Unlock()
@@ -113,6 +116,7 @@ func (r *replica) Apply(l *raft.Log) any {
 	r.node.remotes.flush()
 	r.node.outbox.deliver(r.replies)
 	r.replies = r.replies[:0]
+	r.work.applied(time.Since(begun), r.batch)
 	r.batch = nil
 	r.logged.Add(int64(len(l.Data)) + perEntryOnDisk)
 	r.entries.Add(1)
@@ -203,6 +207,7 @@ const msgSilenced = "UNKNOWN the leader did not hear from this node for longer t
 func (r *replica) Snapshot() (raft.FSMSnapshot, error) {
 	r.logged.Store(0)
 	r.entries.Store(0)
+	r.work.snapshot.Store(r.machine.Index())
 	return snapshot{r.view()}, nil
 }
 
@@ -218,6 +223,7 @@ func (r *replica) Restore(from io.ReadCloser) error {
 		return err
 	}
 	r.publish()
+	r.work.snapshot.Store(r.machine.Index())
 	origin := r.node.origin
 	last := r.machine.Ran(origin)
 	r.node.outbox.giveUp(msgSkipped, func(c *call) bool {

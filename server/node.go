@@ -77,6 +77,7 @@ func (s *Server) start(ctx context.Context, settings *Settings, stop func()) (er
 		return err
 	}
 	s.openBackups()
+	s.openAlarms()
 	s.wire = resp.NewServer(s.hub, s.cfg.wireLimits(), s.log)
 	s.hub.Wire(session.Wires{
 		Node: &nodeView{s.node, s.store}, Table: table, Settings: settingsView{settings},

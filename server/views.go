@@ -39,6 +39,12 @@ func (v *nodeView) Status() session.Status {
 			CommitIndex: n.CommitIndex, LastIndex: n.LastIndex, Queued: n.Queued,
 			Freezes: n.Freezes, Frozen: n.Frozen,
 		},
+		Work: session.Work{
+			Leaders: n.Leaders, Entries: n.Entries, Proposed: n.Proposed, ProposedCalls: n.ProposedCalls,
+			ApplyTotal: n.ApplyTotal, ApplyLast: n.ApplyLast, ApplyPeak: n.ApplyPeak,
+			Forwarded: n.Forwarded, EntryVersion: n.EntryVersion, SnapshotIndex: n.SnapshotIndex,
+			DriftPPM: n.DriftPPM, ClockSlowPPM: n.ClockSlowPPM,
+		},
 		Disk: session.Disk{
 			LogBytes: n.LogBytes, LogEntries: n.LogEntries,
 			Snapshotting: n.Snapshotting, LastSnapshot: n.LastSnapshot,

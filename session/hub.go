@@ -39,6 +39,7 @@ type Status struct {
 	Member
 	Progress
 	Disk
+	Work
 }
 
 // Member is who the node is.

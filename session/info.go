@@ -44,7 +44,7 @@ func (h *Hub) infoSections() []infoSection {
 		{name: "Cluster", write: infoCluster},
 		{name: "Keyspace", write: infoKeyspace},
 		{name: "Locks", write: infoLocks},
-		{name: "Raft", write: infoRaft},
+		{name: "Raft", write: h.infoRaft},
 		{name: "Clock", write: infoClock},
 	}
 }

@@ -269,35 +269,3 @@ func infoLocks(p *infoPage) {
 	p.line("last_token", p.node.Token)
 	p.line("state_bytes", p.node.Bytes)
 }
-
-func infoRaft(p *infoPage) {
-	n := &p.node
-	p.line("raft_node", n.Node)
-	p.line("raft_incarnation", n.Incarnation)
-	p.line("raft_disk_id", n.DiskID)
-	p.line("raft_role", n.Role)
-	p.line("raft_leader", n.Leader)
-	p.line("raft_term", n.Term)
-	p.line("raft_last_index", n.LastIndex)
-	p.line("raft_commit_index", n.CommitIndex)
-	p.line("raft_applied_index", n.Index)
-	p.line("raft_queued_commands", n.Queued)
-	p.line("raft_fsync_usec_last", n.SyncLast.Microseconds())
-	p.line("raft_fsync_usec_p50", n.SyncP50.Microseconds())
-	p.line("raft_fsync_usec_p99", n.SyncP99.Microseconds())
-	p.line("raft_log_bytes_since_snapshot", n.LogBytes)
-	p.line("raft_last_snapshot", n.LastSnapshot)
-	p.line("raft_disk_free", n.DiskFree)
-}
-
-// infoClock shows the cluster clock, by which locks expire; it has nothing to do with the date. While it is
-// frozen no lock expires.
-func infoClock(p *infoPage) {
-	frozen := 0
-	if p.node.Frozen {
-		frozen = 1
-	}
-	p.line("clock_ms", int64(p.node.Clock))
-	p.line("clock_frozen", frozen)
-	p.line("clock_freezes", p.node.Freezes)
-}
