@@ -119,8 +119,8 @@ func stateOf(t *testing.T) *fsm.Machine {
 	return m
 }
 
-// A node that starts on stores made by Begin leads alone, in a cluster of a new name, with the locks of before,
-// and others can follow it.
+// A node that starts on stores made by Begin leads alone, in a cluster of a new name, with the locks of
+// before, and others can follow it.
 func TestBegin(t *testing.T) {
 	m := stateOf(t)
 	const floor = 5_000_000

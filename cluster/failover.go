@@ -1,12 +1,13 @@
 // What a follower does when its leader's process is gone. A dead process closes its sockets at once, and its
 // machine refuses a new connection: that tells more, and sooner, than the silence that raft waits for. So a
 // voter whose stream to the leader breaks knocks at the leader's port, and where nothing listens any more it
-// sends itself raft's TimeoutNow, as a leader does that hands over: an election begins in milliseconds instead
-// of after the election timeout.
+// sends itself raft's TimeoutNow, as a leader does that hands over: an election begins in milliseconds
+// instead of after the election timeout.
 //
 // Rules that keep it harmless: only voters do it (a learner would depose a healthy leader), once for each
-// leadership, one after another by rank, since two candidates at once split the vote, not where this node is still
-// catching up, and only while nobody else leads. An unneeded election costs a moment; a wrong vote is not possible, raft's rules all hold.
+// leadership, one after another by rank, since two candidates at once split the vote, not where this node
+// is still catching up, and only while nobody else leads. An unneeded election costs a moment; a wrong vote
+// is not possible, raft's rules all hold.
 
 package cluster
 
@@ -93,8 +94,8 @@ func (f *failover) askedForVote(term, lastIndex uint64) {
 	f.asked, f.askedTerm, f.behind = time.Now(), term, lastIndex < f.node.raft.LastIndex()
 }
 
-// turn tells whether to stand now: when this one's place has come and nobody else stands, at once where the one
-// that stands lacks what this one has, and otherwise when that one had time enough to win.
+// turn tells whether to stand now: when this one's place has come and nobody else stands, at once where the
+// one that stands lacks what this one has, and otherwise when that one had time enough to win.
 func (f *failover) turn(at leadership, begun time.Time, delay time.Duration) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

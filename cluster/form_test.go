@@ -1,5 +1,5 @@
-// Forming over a network, in virtual time: each node is started as Open would start it, dies at chosen points,
-// and comes back on what it has stored.
+// Forming over a network, in virtual time: each node is started as Open would start it, dies at chosen
+// points, and comes back on what it has stored.
 
 package cluster_test
 

@@ -7,8 +7,8 @@
 //	                 'h' then JSON: how the members are, for show
 //
 // A logged call and its reply are named by the call's number among its node's commands; a read, which has
-// none, by a name that its node made up for this stream. Frames are read with suspicion: the other side may be
-// a newer program, or a mistaken one.
+// none, by a name that its node made up for this stream. Frames are read with suspicion: the other side may
+// be a newer program, or a mistaken one.
 
 package cluster
 

@@ -1,6 +1,6 @@
-// How a node finds out where it stands when no leader reaches it. One that was removed while it was down hears
-// from nobody: raft has no word for it. One that has a new address is looked for at the old one. So a node
-// without a leader, and one that another has refused, asks those it knows: I am here, who am I to you?
+// How a node finds out where it stands when no leader reaches it. One that was removed while it was down
+// hears from nobody: raft has no word for it. One that has a new address is looked for at the old one. So a
+// node without a leader, and one that another has refused, asks those it knows: I am here, who am I to you?
 //
 // That a node was removed is final, for its data folder cannot come back. It is believed only where a state
 // says so of this very disk: that of this node, or of another one. The states of nodes may be old, but a disk

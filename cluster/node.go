@@ -57,7 +57,9 @@ type Hooks struct {
 
 // Tuning is settings with figures; zero values become defaults.
 type Tuning struct {
-	Heartbeat     time.Duration // raft's heartbeat and election timeout; an entry unanswered for so long stops the clock
+	// Heartbeat is raft's heartbeat and election timeout. An entry that is unanswered for so long stops the
+	// cluster clock.
+	Heartbeat     time.Duration
 	NodeTimeout   time.Duration // how long a node may be silent before its places in queues are given up
 	DialTimeout   time.Duration // for reaching another node
 	DriftPPM      int           // how wrong an oscillator may be, in millionths

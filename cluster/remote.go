@@ -296,7 +296,7 @@ func (n *Node) Forward(from Identity, s Stream) error {
 	for {
 		frame, err := s.Recv()
 		if err != nil || r.gone() {
-			return nil //nolint:nilerr // the stream is over, for whatever reason
+			return nil // the stream is over, for whatever reason
 		}
 		r.heard.Store(n.opts.Raw())
 		if err := n.take(r, frame); err != nil {

@@ -1,5 +1,6 @@
 // The replica: raft's side of the state machine. It applies entries to the fsm.Machine, runs the reads that
-// ride along, hands replies to the outbox or to the nodes that wait for them, and takes and restores snapshots.
+// ride along, hands replies to the outbox or to the nodes that wait for them, and takes and restores
+// snapshots.
 
 package cluster
 
@@ -200,8 +201,8 @@ func (r *replica) Silenced(o fsm.Origin) {
 	}
 }
 
-const msgSilenced = "UNKNOWN the leader did not hear from this node for longer than node-timeout, so your place in " +
-	"the queue was given up: look before you send the command again"
+const msgSilenced = "UNKNOWN the leader did not hear from this node for longer than node-timeout, so your " +
+	"place in the queue was given up: look before you send the command again"
 
 // Snapshot takes a copy in constant time; raft persists it beside later entries.
 func (r *replica) Snapshot() (raft.FSMSnapshot, error) {
@@ -232,8 +233,8 @@ func (r *replica) Restore(from io.ReadCloser) error {
 	return nil
 }
 
-const msgSkipped = "UNKNOWN this node was so far behind the leader that it was given a copy of the state, in which " +
-	"replies are not: the command was done or not; look before you send it again"
+const msgSkipped = "UNKNOWN this node was so far behind the leader that it was given a copy of the state, in " +
+	"which replies are not: the command was done or not; look before you send it again"
 
 // snapshot is a copy of the state on its way to the disk.
 type snapshot struct{ view *fsm.View }

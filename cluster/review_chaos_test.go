@@ -11,9 +11,10 @@ import (
 	"github.com/divtxt/lockd/fsm"
 )
 
-// Connections use their memory again as soon as they are answered, as those of a server do, while entries fail,
-// waiters come and go and the node stops in the middle. Each reply is its own command's; what was acknowledged
-// is there after a restart, what "was not done" is not, and only what is unknown may be either.
+// Connections use their memory again as soon as they are answered, as those of a server do, while entries
+// fail, waiters come and go and the node stops in the middle. Each reply is its own command's; what was
+// acknowledged is there after a restart, what "was not done" is not, and only what is unknown may be
+// either.
 func TestMemoryIsUsedAgainThroughSetbacksAndShutdown(t *testing.T) {
 	r := newRig(t)
 	r.log = &flakyStore{LogStore: r.log, every: 14}

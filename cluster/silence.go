@@ -1,5 +1,5 @@
-// What the leader does beside proposing: it watches for nodes that are silent, for the version of entries
-// that all members understand, and for a disk that is nearly full.
+// Nodes that are silent. Their clients' places in queues would hold up everybody behind them, so the leader
+// gives them up after node-timeout, by an entry.
 
 package cluster
 
@@ -7,47 +7,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/hashicorp/raft"
-
 	"github.com/divtxt/lockd/fsm"
 )
-
-// tendEvery is how often it looks.
-const tendEvery = 200 * time.Millisecond
-
-// tend looks after the cluster until the node stops.
-func (n *Node) tend() {
-	defer n.wait.Done()
-	tick := time.NewTicker(tendEvery)
-	defer tick.Stop()
-	s := silence{node: n}
-	full := ""
-	for {
-		select {
-		case <-n.stop:
-			return
-		case <-tick.C:
-		}
-		at := n.leads.Load()
-		n.noticeMembers()
-		n.lookAtSelf()
-		if !at.leading {
-			s.reset()
-			continue
-		}
-		n.version.Store(uint32(n.commonVersion()))
-		s.look(at.term)
-		if now := n.noGrowth(); now != full || now != "" {
-			full = now
-			for _, r := range n.remotes.all() {
-				r.tell(append([]byte{frameStatus}, full...))
-			}
-		}
-		n.tellHealth()
-		n.growth.look(n, at.term)
-		n.grow()
-	}
-}
 
 // silence counts for how long each node has not been heard. It counts in the leader's capped steps and from
 // its own beginning, as the clock does: what stopped the leader counts for nobody.
@@ -113,23 +74,4 @@ func (n *Node) ownCall(kind fsm.Kind, words ...string) []fsm.Call {
 		c.Words = append(c.Words, []byte(w))
 	}
 	return []fsm.Call{{Command: c}}
-}
-
-// entryVersion is the version of the entries that this node writes as leader.
-func (n *Node) entryVersion() byte {
-	return byte(max(n.version.Load(), uint32(n.replica.level()), fsm.EntryVersionFirst))
-}
-
-// commonVersion is the newest version that all members understand, as they said when they last started. One
-// that has said nothing yet knows the first.
-func (n *Node) commonVersion() int {
-	said := map[raft.ServerID]int{}
-	for _, m := range n.replica.members() {
-		said[raft.ServerID(m.Node)] = m.Version
-	}
-	common := n.opts.NewestEntry
-	for _, s := range n.configuration().Servers {
-		common = min(common, max(said[s.ID], fsm.EntryVersionFirst))
-	}
-	return common
 }

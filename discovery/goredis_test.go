@@ -84,8 +84,9 @@ func TestFailoverClientIsTold(t *testing.T) {
 	})
 }
 
-// TestClusterClient: go-redis in its cluster mode finds the leader from any node and follows it. It does not ask
-// again because a master is dead, only because it was told MOVED, or when it is time to: after 10 s by default.
+// TestClusterClient: go-redis in its cluster mode finds the leader from any node and follows it. It does
+// not ask again because a master is dead, only because it was told MOVED, or when it is time to: after 10 s
+// by default.
 func TestClusterClient(t *testing.T) {
 	g, nodes := startGroup(t, 3)
 	client := redis.NewClusterClient(&redis.ClusterOptions{

@@ -88,7 +88,8 @@ func (g *group) set(id string, f func(*session.Peer)) {
 	})
 }
 
-// state is what all nodes have in common. It knows SET, SET NX, GET and DEL, and takes everything else for OK.
+// state is what all nodes have in common. It knows SET, SET NX, GET and DEL, and takes everything else for
+// OK.
 type state struct {
 	mu   sync.Mutex
 	keys map[string]string

@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// busy returns a machine with something of everything that version 2 knows, but nothing large: the fuzzer would
-// spend its time on that.
+// busy returns a machine with something of everything that version 2 knows, but nothing large: the fuzzer
+// would spend its time on that.
 func busy(tb testing.TB) *Machine {
 	tb.Helper()
 	w := newWorld(7)

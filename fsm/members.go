@@ -137,8 +137,9 @@ func badWords(order string) Reply {
 func fits(word []byte, limit int) bool { return len(word) > 0 && len(word) <= limit }
 
 // describe keeps what a node that registers says of itself: client address, cluster address, disk, newest
-// entry version. What stands after these is of a later version. It is kept whatever the version of the entry: it
-// is how the leader learns which version all know, and a program that knew no words here had no other nodes.
+// entry version. What stands after these is of a later version. It is kept whatever the version of the
+// entry: it is how the leader learns which version all know, and a program that knew no words here had no
+// other nodes.
 func (m *Machine) describe(node string, words [][]byte) Reply {
 	if len(words) == 0 {
 		return resp.OK()

@@ -8,9 +8,9 @@
 //	unseen grants, each list preceded by its length
 //	uint32   CRC-32C of all that precedes, little endian
 //
-// Version 1 is of the program before there were clusters, and is read. What a program can read of a newer one's
-// state is decided by the level: in a cluster of which one node is newer, the older ones must be able to read
-// its snapshots until entries of a newer version are written, which waits for them.
+// Version 1 is of the program before there were clusters, and is read. What a program can read of a newer
+// one's state is decided by the level: in a cluster of which one node is newer, the older ones must be able
+// to read its snapshots until entries of a newer version are written, which waits for them.
 //
 // What is derived (index of deadlines, lengths of queues, wakes) is made anew by Restore. A snapshot that
 // does not match its sum, or is of a newer version, is refused whole: the state is replaced only at the end.
@@ -178,7 +178,8 @@ func (d *decoder) header(m *Machine) {
 	}
 	version := d.uint()
 	if d.err == nil && (version < 1 || version > SnapshotVersion) {
-		d.fail(fmt.Errorf("it has version %d, this program knows %d: start a newer lockd", version, SnapshotVersion))
+		d.fail(fmt.Errorf("it has version %d, this program knows %d: start a newer lockd",
+			version, SnapshotVersion))
 		return
 	}
 	m.clock, m.at.index, m.at.term = Clock(d.uint()), d.uint(), d.uint()

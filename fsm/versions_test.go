@@ -157,8 +157,8 @@ func TestLevelOfSnapshot(t *testing.T) {
 	}
 }
 
-// TestMeaningOfVersion2 is used by no entry of version 1, even where a newer one was applied before. What a node
-// says of itself is heard in any entry: from it the leader learns which version it knows.
+// TestMeaningOfVersion2 is used by no entry of version 1, even where a newer one was applied before. What a
+// node says of itself is heard in any entry: from it the leader learns which version it knows.
 func TestMeaningOfVersion2(t *testing.T) {
 	b := newBench(t)
 	b.version = 2

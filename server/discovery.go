@@ -141,7 +141,8 @@ func (c *Config) announced(ctx context.Context, port int) (session.ClientAddress
 }
 
 // announcedHost is how others reach what listens at bind. If that is all addresses, the host under which the
-// other nodes know this one will do for clients too. A machine without any network is reached by itself alone.
+// other nodes know this one will do for clients too. A machine without any network is reached by itself
+// alone.
 func (c *Config) announcedHost(ctx context.Context) string {
 	known := cmp.Or(c.Cluster.Advertise, c.listed())
 	if host, _, err := net.SplitHostPort(known); err == nil && slices.ContainsFunc(c.Network.Bind, onAll) {

@@ -142,7 +142,8 @@ func (s *Server) openNode(
 		},
 		Logger: s.log, RaftLogger: s.store.Logger,
 		Tuning: cluster.Tuning{
-			Heartbeat: s.cfg.Timing.Heartbeat, NodeTimeout: s.cfg.Timing.NodeTimeout, DriftPPM: s.cfg.Timing.ClockDriftPPM,
+			Heartbeat: s.cfg.Timing.Heartbeat, NodeTimeout: s.cfg.Timing.NodeTimeout,
+			DriftPPM:   s.cfg.Timing.ClockDriftPPM,
 			EntryBytes: int(s.cfg.Queues.EntryBytes),
 			QueueCalls: s.cfg.Queues.MaxPending, QueueBytes: int(s.cfg.Queues.MaxPendingBytes),
 			SnapshotBytes: s.cfg.Storage.SnapshotLogBytes,

@@ -27,8 +27,8 @@ func TestNothingRunsBehindAWithdrawnLock(t *testing.T) {
 	}
 }
 
-// A grant that could not be written goes to the next, unless a further command of the same connection says that
-// it was read: so none is run.
+// A grant that could not be written goes to the next, unless a further command of the same connection says
+// that it was read: so none is run.
 func TestNothingRunsBehindAnUnreadGrant(t *testing.T) {
 	b := startBench(t)
 	b.node.delay = 50 * time.Millisecond

@@ -135,25 +135,8 @@ func (h *Hub) keyTooLong(cmd *commands.Command, words resp.Command, most int, wh
 // flush submits the group, waits for it and writes the replies that are due. parks: it is one command, which
 // may have to wait.
 func (h *Hub) flush(c *conn, parks bool) {
-	if c.ReadOnly && len(c.calls) > 0 && !anyWrite(c.calls) {
-		begun := time.Now()
-		h.Node.ReadHere(c.calls)
-		h.account(c, time.Since(begun))
-	} else if len(c.calls) > 0 {
-		begun := time.Now()
-		h.Node.Submit(c.calls, c.done)
-		if anyWrite(c.calls) {
-			c.noted = false // a further numbered command tells the state that the last reply was read
-		}
-		waited := parks && h.awaitParked(c)
-		if !parks && !h.await(c, begun) {
-			return
-		}
-		took := time.Since(begun)
-		if waited {
-			took = 0 // waiting for a lock is not work; what of it was cannot be told
-		}
-		h.account(c, took)
+	if len(c.calls) > 0 && !h.run(c, parks) {
+		return
 	}
 	for i := range c.slots {
 		s := &c.slots[i]
@@ -162,20 +145,52 @@ func (h *Hub) flush(c *conn, parks bool) {
 		}
 		h.write(c, s.value)
 	}
-	if parks && c.lost() {
-		c.wire.CloseAfterReply() // what else belonged to the connection is gone with its place in the queue
-	}
-	if parks && c.noted {
-		// The reply was written or is lost: only the socket knows.
-		if c.unread = c.wire.Flush() != nil; c.unread {
-			// What was sent behind it was meant to run with the lock, and a further numbered command would
-			// tell the state that the grant was read.
-			c.wire.CloseAfterReply()
-		}
+	if parks {
+		h.parked(c)
 	}
 	clear(c.slots)
 	clear(c.calls)
 	c.slots, c.calls = c.slots[:0], c.calls[:0]
+}
+
+// run has the group run, and tells whether its replies are there. If not, the client has been told.
+func (h *Hub) run(c *conn, parks bool) bool {
+	begun := time.Now()
+	if c.ReadOnly && !anyWrite(c.calls) {
+		h.Node.ReadHere(c.calls)
+		h.account(c, time.Since(begun))
+		return true
+	}
+	h.Node.Submit(c.calls, c.done)
+	if anyWrite(c.calls) {
+		c.noted = false // a further numbered command tells the state that the last reply was read
+	}
+	waited := parks && h.awaitParked(c)
+	if !parks && !h.await(c, begun) {
+		return false
+	}
+	took := time.Since(begun)
+	if waited {
+		took = 0 // waiting for a lock is not work; what of it was cannot be told
+	}
+	h.account(c, took)
+	return true
+}
+
+// parked ends a command that may have waited.
+func (h *Hub) parked(c *conn) {
+	if c.lost() {
+		c.wire.CloseAfterReply() // what else belonged to the connection is gone with its place in the queue
+	}
+	if !c.noted {
+		return
+	}
+	// The reply was written or is lost: only the socket knows.
+	if c.unread = c.wire.Flush() != nil; c.unread {
+		// What was sent behind it was meant to run with the lock, and a further numbered command would
+		// tell the state that the grant was read.
+		c.wire.CloseAfterReply()
+	}
 }
 
 // lost tells whether the node has given up the command that was parked.

@@ -106,8 +106,8 @@ func TestFollowerTellsItsLeader(t *testing.T) {
 	}
 }
 
-// TestWaitCounts: the leader's WAIT says the same number as its INFO, whatever the group looks like, and never
-// counts who has no vote, is not heard, or is behind.
+// TestWaitCounts: the leader's WAIT says the same number as its INFO, whatever the group looks like, and
+// never counts who has no vote, is not heard, or is behind.
 func TestWaitCounts(t *testing.T) {
 	b, f := startGroup(t)
 	k := b.dial()

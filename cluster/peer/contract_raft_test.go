@@ -102,8 +102,8 @@ func timeoutNowToSelf(t *testing.T, w world) {
 	}
 }
 
-// raftReturn: the first RPC to a node that was started again arrives, though raft still has connections to the
-// process that is gone. The vote that a candidate needs at once is such an RPC.
+// raftReturn: the first RPC to a node that was started again arrives, though raft still has connections to
+// the process that is gone. The vote that a candidate needs at once is such an RPC.
 func raftReturn(t *testing.T, w world) {
 	a, b := start(t, w, "a", ""), start(t, w, "b", "")
 	go answerRaft(t, b)

@@ -1,8 +1,8 @@
 // Connections of raft's pool that have died in it. Raft's transport keeps connections for later and finds out
-// that one is dead by an RPC that fails. For a vote that is too late: a candidate whose one vote is lost that way
-// waits for an election timeout, and the cluster with it. Such connections are the rule, not an exception, since
-// the other side has just been restarted when they are needed most. So a connection that was not used for a
-// while is looked at before the next RPC, and a dead one is replaced by a new one.
+// that one is dead by an RPC that fails. For a vote that is too late: a candidate whose one vote is lost
+// that way waits for an election timeout, and the cluster with it. Such connections are the rule, not an
+// exception, since the other side has just been restarted when they are needed most. So a connection that
+// was not used for a while is looked at before the next RPC, and a dead one is replaced by a new one.
 
 package peer
 
@@ -90,7 +90,8 @@ func (r *renewing) SetDeadline(t time.Time) error {
 	return r.conn.SetDeadline(t)
 }
 
-// SetReadDeadline implements net.Conn. Raft's transport sets both deadlines at once; this is for the interface.
+// SetReadDeadline implements net.Conn. Raft's transport sets both deadlines at once; this is for the
+// interface.
 func (r *renewing) SetReadDeadline(t time.Time) error { return r.current().SetReadDeadline(t) }
 
 // SetWriteDeadline implements net.Conn.
