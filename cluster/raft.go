@@ -30,7 +30,7 @@ func (n *Node) raftConfig() *raft.Config {
 	conf.NotifyCh = n.notices
 	conf.ShutdownOnRemove = false // the node says so itself, and stops serving
 	if o.RaftLogger != nil {
-		conf.Logger = o.RaftLogger
+		conf.Logger = &raftLog{Logger: o.RaftLogger}
 	}
 	return conf
 }
