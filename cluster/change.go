@@ -141,7 +141,7 @@ func (n *Node) reconfigure(ctx context.Context, f func(enqueue time.Duration) ra
 	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress):
 		return errElsewhere
 	case strings.Contains(err.Error(), "configuration changed since"):
-		return errors.New("the members were changed by somebody else at this moment: look at RAFT.NODES and try again")
+		return errors.New("somebody else changed the members at this moment: look at RAFT.NODES and try again")
 	case errors.Is(err, raft.ErrLeadershipLost), ctx.Err() != nil:
 		return fmt.Errorf("it is not known whether this was done (%w): most of the voters do not answer; look at "+
 			"RAFT.NODES before you send it again", err)
@@ -190,7 +190,7 @@ func (n *Node) promote(ctx context.Context, r *roll, server raft.Server) error {
 	defer cancel()
 	for n.growth.close(id) == 0 {
 		if !sleep(waiting, tendEvery/4) {
-			return fmt.Errorf("node %s has not caught up with the log yet (look at its state and lag in RAFT.NODES): it "+
+			return fmt.Errorf("node %s has not caught up with the log yet (see its state and lag in RAFT.NODES): it "+
 				"gets its vote by itself as soon as it has", id)
 		}
 	}
@@ -204,7 +204,8 @@ func (n *Node) mark(ctx context.Context, r *roll, server raft.Server, word strin
 	if err := n.membersLevel(ctx, r); err != nil {
 		return err
 	}
-	_, err := n.order(ctx, fsm.KindAdmit, string(server.ID), r.disk(string(server.ID)), string(server.Address), word)
+	id := string(server.ID)
+	_, err := n.order(ctx, fsm.KindAdmit, id, r.disk(id), string(server.Address), word)
 	return err
 }
 
@@ -238,7 +239,9 @@ func (n *Node) removeNode(ctx context.Context, r *roll, id string, force bool) e
 		}
 	}
 	rest := *r
-	rest.servers = slices.DeleteFunc(slices.Clone(r.servers), func(s raft.Server) bool { return string(s.ID) == id })
+	rest.servers = slices.DeleteFunc(slices.Clone(r.servers), func(s raft.Server) bool {
+		return string(s.ID) == id
+	})
 	if r.about[id].Version < versionMembers && n.replica.level() < versionMembers {
 		// What keeps the others from saying it in the log is this very node: it goes first.
 		if err := n.dropServer(ctx, r, id); err != nil {
@@ -349,6 +352,6 @@ func (n *Node) handOver(ctx context.Context, r *roll, id string) (err error) {
 			break
 		}
 	}
-	return fmt.Errorf("leadership could not be handed over (%w): is the other node far behind? Look at RAFT.NODES "+
-		"and try again", err)
+	return fmt.Errorf("leadership could not be handed over (%w): is the other node far behind? Look at "+
+		"RAFT.NODES and try again", err)
 }

@@ -43,6 +43,7 @@ type member struct {
 	address     string        // "" is id:1
 	plan        *cluster.Plan // nil is that of the group
 	removed     chan string   // what Hooks.Removed was told
+	fail        func(error)   // Hooks.Fail; nil panics
 }
 
 func (m *member) at() string {
@@ -105,7 +106,12 @@ func (g *groupRig) open(m *member) (*cluster.Node, error) {
 		NodeID: m.id, Incarnation: m.incarnation, Address: m.at(), DiskID: m.disk, Client: m.id + ":6380",
 		Stores: m.stores, Network: g.net.Node(m.at()), Plan: plan, Runner: commands.New(),
 		Hooks: cluster.Hooks{
-			Fail: func(err error) { panic(fmt.Sprintf("fail-stop of %s: %v", m.id, err)) },
+			Fail: func(err error) {
+				if m.fail == nil {
+					panic(fmt.Sprintf("fail-stop of %s: %v", m.id, err))
+				}
+				m.fail(err)
+			},
 			RaiseIncarnation: func(above uint64) (uint64, error) {
 				m.incarnation = above + 1
 				return m.incarnation, nil

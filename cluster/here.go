@@ -93,8 +93,7 @@ func (n *Node) lookAround() {
 	defer n.wait.Done()
 	tick := time.NewTicker(hereEvery)
 	defer tick.Stop()
-	var alone time.Time // since when there has been no leader
-	var said, asked time.Time
+	var s solitude
 	for {
 		doubt := false
 		select {
@@ -106,25 +105,41 @@ func (n *Node) lookAround() {
 			doubt = true
 		case <-tick.C:
 		}
-		at := n.leads.Load()
-		switch {
-		case at.leader != "":
-			alone = time.Time{}
-		case alone.IsZero():
-			alone = time.Now()
-		}
-		lonely := at.leader == "" && time.Since(alone) >= hereEvery
-		if !doubt && !lonely || time.Since(asked) < hereEvery || n.alone() {
+		if !s.mustAsk(n.leads.Load().leader != "", doubt) || n.alone() {
 			continue
 		}
-		asked = time.Now()
 		n.askAround()
-		if lonely && time.Since(alone) > hereSay/2 && time.Since(said) > hereSay {
-			said = time.Now()
+		if s.mustSay() {
 			n.log.Warn("no leader has reached this node: most of the voters are down or cannot be reached, or they "+
 				"do not reach this node at its address", "address", n.opts.Address, "members", n.acquaintances())
 		}
 	}
+}
+
+// solitude is for how long a node has had no leader, and what it did about that.
+type solitude struct{ since, asked, said time.Time }
+
+func (s *solitude) mustAsk(led, doubt bool) bool {
+	switch {
+	case led:
+		s.since = time.Time{}
+	case s.since.IsZero():
+		s.since = time.Now()
+	}
+	lonely := !led && time.Since(s.since) >= hereEvery
+	if !doubt && !lonely || time.Since(s.asked) < hereEvery/2 {
+		return false
+	}
+	s.asked = time.Now()
+	return true
+}
+
+func (s *solitude) mustSay() bool {
+	if s.since.IsZero() || time.Since(s.since) < hereSay/2 || time.Since(s.said) < hereSay {
+		return false
+	}
+	s.said = time.Now()
+	return true
 }
 
 // acquaintances are the addresses of all that this node knows, but its own.
@@ -194,8 +209,8 @@ func (n *Node) lookAtSelf() {
 
 // removal says that this node was removed; member is the address of one that was not.
 func (n *Node) removal(member string) string {
-	return fmt.Sprintf("node %s was removed from cluster %s (RAFT.REMOVE), and its data folder cannot come back: "+
-		"to take the node in again, start it with an empty --dir and --join %s", n.opts.NodeID,
+	return fmt.Sprintf("node %s was removed from cluster %s (RAFT.REMOVE), and its data folder cannot come "+
+		"back: to take the node in again, start it with an empty --dir and --join %s", n.opts.NodeID,
 		n.membership.Cluster, member)
 }
 

@@ -80,8 +80,8 @@ func (n *Node) takeIn(ctx context.Context, who Identity) (*joinAnswer, error) {
 
 // strangeDisk says why a node cannot take the place of a member.
 func (n *Node) strangeDisk(r *roll, who Identity) error {
-	return fmt.Errorf("cluster %s has a member %s with another data folder (%s; this one is %s), and a node that "+
-		"has forgotten its votes must not vote again: if that data is lost, send RAFT.REMOVE %s to a living node "+
+	return fmt.Errorf("cluster %s has a member %s with another data folder (%s; this one is %s), and a node "+
+		"that has forgotten its votes must not vote again: if that data is lost, send RAFT.REMOVE %s to a living node "+
 		"first; if it is another node, give this one a --node-id of its own", n.membership.Cluster, who.Node,
 		r.disk(who.Node), who.Disk, who.Node)
 }

@@ -285,7 +285,8 @@ type Figures struct {
 // Figures returns them as of now.
 func (n *Node) Figures() Figures {
 	f := Figures{
-		Cluster: n.membership.Cluster, Address: n.opts.Address, Term: n.raft.CurrentTerm(), Applied: n.raft.AppliedIndex(),
+		Cluster: n.membership.Cluster, Address: n.opts.Address,
+		Term: n.raft.CurrentTerm(), Applied: n.raft.AppliedIndex(),
 		EntryVersion: n.replica.level(), NewestEntry: n.opts.NewestEntry,
 	}
 	if last, err := n.opts.Snapshots.List(); err == nil && len(last) > 0 {
