@@ -19,9 +19,11 @@ func (t topology) Peers() []session.Peer {
 	return peers
 }
 
+// peerOf shows one member. A node that was just started may know who leads before it knows where clients reach
+// that one; for clients there is no leader yet.
 func peerOf(m cluster.Member) session.Peer {
 	p := session.Peer{
-		ID: m.ID, Leader: m.Leader, Self: m.Self, Voter: m.Voter, Up: m.Up, Index: m.Index,
+		ID: m.ID, Leader: m.Leader && (m.Client != "" || m.Self), Self: m.Self, Voter: m.Voter, Up: m.Up, Index: m.Index,
 		SinceHeard: m.SinceHeard,
 	}
 	if m.Client != "" {
