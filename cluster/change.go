@@ -338,6 +338,7 @@ func (n *Node) transfer(ctx context.Context, r *roll, id string) (leader string,
 // handOver lets raft try, which has time for it only once in a while.
 func (n *Node) handOver(ctx context.Context, r *roll, id string) (err error) {
 	for range 5 {
+		at := n.leads.Load()
 		var f raft.Future
 		if id == "" {
 			f = n.raft.LeadershipTransfer()
@@ -345,7 +346,17 @@ func (n *Node) handOver(ctx context.Context, r *roll, id string) (err error) {
 			server, _ := r.find(id)
 			f = n.raft.LeadershipTransferToServer(server.ID, server.Address)
 		}
-		if err = f.Error(); err == nil || n.raft.State() != raft.Leader {
+		// One that raft has not begun when it loses the leadership is never answered.
+		result := make(chan error, 1)
+		go func() { result <- f.Error() }()
+		select {
+		case err = <-result:
+		case <-at.changed:
+			return nil
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		if err == nil || n.raft.State() != raft.Leader {
 			return nil
 		}
 		if !sleep(ctx, 100*time.Millisecond) {

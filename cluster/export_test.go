@@ -1,6 +1,10 @@
 package cluster
 
-import "github.com/divtxt/lockd/fsm"
+import (
+	"bytes"
+
+	"github.com/divtxt/lockd/fsm"
+)
 
 // What the tests of package cluster_test, which may import cluster/memnet, need of those of this one.
 
@@ -19,4 +23,13 @@ func Forget(n *Node, id string) error {
 		_, err = n.order(ctx, fsm.KindForget, id)
 	}
 	return err
+}
+
+// StateOf is n's state as a snapshot has it.
+func StateOf(n *Node) []byte {
+	var b bytes.Buffer
+	if err := n.replica.view().Write(&b); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
 }

@@ -315,18 +315,15 @@ func (n *Node) HandOver(within time.Duration) {
 	if !at.leading || n.alone() {
 		return
 	}
-	f := n.raft.LeadershipTransfer()
-	go func() {
-		if err := f.Error(); err != nil {
-			n.log.Warn("leadership could not be handed over: the others elect when they notice", "error", err)
-		}
-	}()
+	// Its future is not waited for: one that raft has not begun when it loses the leadership is never answered.
+	n.raft.LeadershipTransfer()
 	timer := time.NewTimer(within)
 	defer timer.Stop()
 	for ; at.leading || at.leader == ""; at = n.leads.Load() {
 		select {
 		case <-at.changed:
 		case <-timer.C:
+			n.log.Warn("leadership could not be handed over: the others elect when they notice", "tried", within)
 			return
 		}
 	}
