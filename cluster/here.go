@@ -6,9 +6,9 @@
 // says so of this very disk: that of this node, or of another one. The states of nodes may be old, but a disk
 // that was once removed stays so.
 //
-// A removal goes through the state first and then through raft's configuration, and its leader may die between
-// the two. So a node that reads in its state that it was removed serves nobody from there on, but it stays for
-// raft until the configuration has let it go: the others may need its vote to finish.
+// A removal goes through the state first and then through raft's configuration, and its leader may die
+// between the two. So a node that reads in its state that it was removed serves nobody from there on, but it
+// stays for raft until the configuration has let it go: the others may need its vote to finish.
 
 package cluster
 
@@ -189,7 +189,8 @@ func (n *Node) askHere(ctx context.Context, address string) (leader string) {
 		n.leaveFor(n.removal(address))
 	case a.Settled && a.Disk != "" && a.Disk != n.opts.DiskID:
 		n.leaveFor(fmt.Sprintf("node %s was replaced: cluster %s knows it with another data folder (%s; this one "+
-			"is %s). This one cannot come back: delete it", n.opts.NodeID, n.membership.Cluster, a.Disk, n.opts.DiskID))
+			"is %s). This one cannot come back: delete it", n.opts.NodeID, n.membership.Cluster, a.Disk,
+			n.opts.DiskID))
 	}
 	return a.Address
 }

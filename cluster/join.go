@@ -81,8 +81,8 @@ func (n *Node) takeIn(ctx context.Context, who Identity) (*joinAnswer, error) {
 // strangeDisk says why a node cannot take the place of a member.
 func (n *Node) strangeDisk(r *roll, who Identity) error {
 	return fmt.Errorf("cluster %s has a member %s with another data folder (%s; this one is %s), and a node "+
-		"that has forgotten its votes must not vote again: if that data is lost, send RAFT.REMOVE %s to a living node "+
-		"first; if it is another node, give this one a --node-id of its own", n.membership.Cluster, who.Node,
+		"that has forgotten its votes must not vote again: if that data is lost, send RAFT.REMOVE %s to a living "+
+		"node first; if it is another node, give this one a --node-id of its own", n.membership.Cluster, who.Node,
 		r.disk(who.Node), who.Disk, who.Node)
 }
 
@@ -91,11 +91,11 @@ func (n *Node) mayJoin(r *roll, who Identity) error {
 	about := r.about[who.Node]
 	switch {
 	case about.Removed && about.Disk == who.Disk:
-		return fmt.Errorf("the data folder of node %s is the one that was removed from the cluster, and cannot come "+
-			"back: start it with an empty --dir", who.Node)
+		return fmt.Errorf("the data folder of node %s is the one that was removed from the cluster, and cannot "+
+			"come back: start it with an empty --dir", who.Node)
 	case who.Cluster != "" && who.Cluster != n.membership.Cluster:
-		return fmt.Errorf("node %s at %s belongs to cluster %s, and this is cluster %s: start it with an empty --dir "+
-			"and --join wait", who.Node, who.Address, who.Cluster, n.membership.Cluster)
+		return fmt.Errorf("node %s at %s belongs to cluster %s, and this is cluster %s: start it with an empty "+
+			"--dir and --join wait", who.Node, who.Address, who.Cluster, n.membership.Cluster)
 	case who.Version < max(versionMembers, n.replica.level()):
 		return fmt.Errorf("node %s understands log entries up to version %d, and this cluster writes version %d: "+
 			"start a newer lockd there", who.Node, who.Version, max(versionMembers, n.replica.level()))
@@ -125,7 +125,7 @@ func (n *Node) fitsIn(r *roll, who Identity) error {
 }
 
 // admitLearner makes a node a learner, and returns the incarnation above which it must start.
-func (n *Node) admitLearner(ctx context.Context, r *roll, who Identity, noVote bool) (floor uint64, err error) {
+func (n *Node) admitLearner(ctx context.Context, r *roll, who Identity, noVote bool) (uint64, error) {
 	if err := n.mayJoin(r, who); err != nil {
 		return 0, err
 	}
@@ -149,7 +149,7 @@ func (n *Node) admitLearner(ctx context.Context, r *roll, who Identity, noVote b
 // addNode takes in a node that a person named.
 func (n *Node) addNode(ctx context.Context, r *roll, c change) error {
 	if n.opts.Network == nil {
-		return errors.New("this node's cluster port is in use by another program, so it can have no other members: " +
+		return errors.New("this node's cluster port is in use by another program, so it can have no other member: " +
 			"start it with another --cluster-port")
 	}
 	who, err := n.lookAt(ctx, c)
@@ -191,8 +191,8 @@ func (n *Node) lookAt(ctx context.Context, c change) (who Identity, err error) {
 		return who, fmt.Errorf("the leader, %s, gets no answer from %s (%w): is that the address of the node's "+
 			"cluster port, and can it be reached from there?", n.opts.NodeID, c.Address, err)
 	case who.Node != c.ID:
-		return who, fmt.Errorf("the node at %s is %s, not %s: give the id that it has, or start it with --node-id %s "+
-			"on an empty data folder", c.Address, who.Node, c.ID, c.ID)
+		return who, fmt.Errorf("the node at %s is %s, not %s: give the id that it has, or start it with --node-id "+
+			"%s on an empty data folder", c.Address, who.Node, c.ID, c.ID)
 	}
 	return who, nil
 }

@@ -79,8 +79,8 @@ func newChanges() changes {
 	}
 }
 
-// Add takes a node in that waits at address with an empty data folder. It begins as a learner, and gets a vote
-// as soon as it has caught up unless noVote is set. For a member that has moved it changes the address.
+// Add takes a node in that waits at address with an empty data folder. It begins as a learner, and gets a
+// vote as soon as it has caught up unless noVote is set. For a member that has moved it changes the address.
 func (n *Node) Add(id, address string, noVote bool) error {
 	_, err := n.change(change{Do: doAdd, ID: id, Address: address, NoVote: noVote})
 	return err

@@ -86,7 +86,7 @@ A cluster of three runs. Any node takes any command:
 
   redis-cli -p 6381 LOCK foo owner1 60000
   redis-cli -p 6382 ISLOCKED foo
-  redis-cli -p 6383 RAFT.NODES                     who leads
+  redis-cli -p 6383 RAFT.NODES TABLE               who leads
 
 Kill a node while a client works through another: it gets a slower reply, and no error:
 
