@@ -11,6 +11,7 @@ import (
 // batch is one entry on its way through Raft.
 type batch struct {
 	nonce uint64
+	term  uint64                     // in which it is stamped; 0: it is not
 	calls []*call                    // in order, reads among them
 	bytes int                        // their size
 	own   struct{ calls, bytes int } // this node's among them

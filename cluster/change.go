@@ -21,6 +21,9 @@ var errElsewhere = errors.New("another node leads")
 
 // answerChange answers a member that has a change made.
 func (n *Node) answerChange(ctx context.Context, from Identity, question []byte) ([]byte, error) {
+	if !n.leads.Load().leading { // it may not even have its raft yet
+		return json.Marshal(changeAnswer{Elsewhere: true})
+	}
 	if err := n.mayAsk(from); err != nil {
 		return nil, err
 	}

@@ -286,7 +286,8 @@ func (o *outbox) withdraw(before time.Time) {
 	var gone []*call
 	left := o.queue[:0]
 	for _, c := range o.queue {
-		if c.group.since.Before(before) && c.Command.Kind == fsm.KindCommand {
+		withdrawn := c.Command.Kind == fsm.KindCommand || c.Command.Kind == fsm.KindUnblock
+		if withdrawn && c.group.since.Before(before) {
 			c.Reply, c.answered = resp.Error(msgNoLeader), true
 			o.queued--
 			o.bytes -= c.size

@@ -82,7 +82,8 @@ func (p *proposer) begin() error {
 	return nil
 }
 
-// nextNonce never repeats within the life of the data folder: incarnations do not.
+// nextNonce never repeats within the life of the data folder: incarnations do not. Another node may use the
+// same in another term.
 func (p *proposer) nextNonce() uint64 {
 	p.nonce++
 	return p.node.origin.Incarnation<<40 | p.nonce
@@ -173,7 +174,7 @@ func (p *proposer) proposeNext() error {
 
 // cut makes the next entry from what waits.
 func (p *proposer) cut() *batch {
-	b := &batch{nonce: p.nextNonce(), commands: p.spare.commands, runs: p.spare.runs}
+	b := &batch{nonce: p.nextNonce(), term: p.term, commands: p.spare.commands, runs: p.spare.runs}
 	limit, self := p.node.opts.EntryBytes, p.node.origin
 	p.turn = !p.turn
 	if p.turn {

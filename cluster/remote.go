@@ -56,6 +56,14 @@ func (r *remote) end() {
 	}
 }
 
+// leave is end without waiting for the stream: from now on nothing of it is taken.
+func (r *remote) leave() {
+	if r.ended.CompareAndSwap(false, true) {
+		close(r.over)
+		go r.stream.Close() //nolint:errcheck // it ends in any case
+	}
+}
+
 // answer adds a reply to what is sent next. It does not wait.
 func (r *remote) answer(kind byte, number uint64, v fsm.Reply) {
 	r.mu.Lock()

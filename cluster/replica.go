@@ -41,8 +41,9 @@ type replica struct {
 	work    counters
 
 	// Of the entry being applied.
-	batch   *batch
-	replies []reply
+	applying sync.Mutex // while it is
+	batch    *batch
+	replies  []reply
 
 	// state guards the machine for those who read it beside the entries: stale reads and backups.
 	state sync.RWMutex
@@ -74,14 +75,21 @@ func (r *replica) expect(b *batch) {
 
 func (r *replica) forget(b *batch) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	delete(r.expected, b.nonce)
+	r.mu.Unlock()
+	// Raft may have given up the entry while it is applied: what that answers must not be sent again.
+	r.applying.Lock()
+	defer r.applying.Unlock()
 }
 
-func (r *replica) expectedBatch(nonce uint64) *batch {
+// expectedBatch finds the batch of an entry. One of another node may have the same nonce, in another term.
+func (r *replica) expectedBatch(nonce, term uint64) *batch {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	b := r.expected[nonce]
+	if b == nil || b.term != 0 && b.term != term {
+		return nil
+	}
 	delete(r.expected, nonce)
 	return b
 }
@@ -100,7 +108,9 @@ func (r *replica) lastDigest() (index, digest uint64) {
 
 // Apply runs one entry. An entry that cannot be understood stops the process.
 func (r *replica) Apply(l *raft.Log) any {
-	r.batch = r.expectedBatch(fsm.Nonce(l.Data))
+	r.applying.Lock()
+	defer r.applying.Unlock()
+	r.batch = r.expectedBatch(fsm.Nonce(l.Data), l.Term)
 	var reads []fsm.Read
 	if r.batch != nil {
 		reads = r.batch.reads
@@ -190,7 +200,8 @@ func (r *replica) Refuse(o fsm.Origin, _ uint64) {
 		return
 	}
 	if remote := r.node.remotes.get(o.Node); remote != nil && remote.origin == o {
-		go remote.end() // it may have to wait for the stream
+		// At once, for reads that came behind what was refused may be in the next entry.
+		remote.leave()
 	}
 }
 

@@ -106,8 +106,10 @@ func (u *uplink) send(p *pending, at leadership) {
 func (u *uplink) fill(frame []byte, p *pending) []byte {
 	frame = append(frame, frameCalls)
 	calls, bytes := 0, 0
+	var waiting []*call
 	p.cutting(func() {
-		for _, c := range p.calls {
+		waiting = p.calls
+		for _, c := range waiting {
 			if calls > 0 && len(frame)+c.size > frameBytes {
 				break
 			}
@@ -121,9 +123,9 @@ func (u *uplink) fill(frame []byte, p *pending) []byte {
 			calls++
 			bytes += c.size
 		}
+		p.calls = waiting[calls:]
 	})
-	u.sent(p.calls[:calls])
-	p.calls = p.calls[calls:]
+	u.sent(waiting[:calls])
 	u.node.outbox.cut(calls, bytes)
 	return frame
 }
