@@ -70,6 +70,7 @@ type scenario struct {
 	*testing.T
 	*Cluster
 	load    *Load
+	seed    uint64
 	mu      sync.Mutex
 	excuses []*Excuse
 	slowest time.Duration // what an operation without excuse may take
@@ -126,6 +127,7 @@ func underLoad(t *testing.T, c *Cluster) *scenario {
 	if n, err := strconv.ParseUint(os.Getenv("LOCKD_SEED"), 10, 64); err == nil {
 		seed = n
 	}
+	s.seed = seed
 	t.Logf("LOCKD_SEED=%d", seed)
 	s.load = StartLoad(18, seed, c.Targets())
 	t.Cleanup(func() {
