@@ -36,7 +36,9 @@ func (s *Server) openPeerPort(ctx context.Context) (cluster.Network, string, err
 		return nil, "", err
 	}
 	address, err := s.cfg.Advertised(ctx, port, alone)
-	if was := m.AddressOf(s.nodeID); was != "" && s.cfg.Cluster.Advertise == "" && !s.cfg.Cluster.Planned() {
+	was := m.AddressOf(s.nodeID)
+	if _, at, _ := net.SplitHostPort(was); s.cfg.Cluster.Advertise == "" && !s.cfg.Cluster.Planned() &&
+		at == strconv.Itoa(port) {
 		address = was // as it was when the settings still said it
 	}
 	if err != nil {
