@@ -120,8 +120,5 @@ func (n *Node) refused(r *Refusal) {
 		return
 	}
 	n.log.Debug("refused", "by", r.By.Node, "reason", r.Text)
-	select {
-	case n.changes.doubt <- struct{}{}:
-	default:
-	}
+	n.doubt()
 }

@@ -258,13 +258,36 @@ func (n *Node) removeNode(ctx context.Context, r *roll, id string, force bool) e
 	if _, err := n.order(ctx, fsm.KindForget, id); err != nil || !member {
 		return err
 	}
+	n.awaitNews(ctx, id)
 	return n.dropServer(ctx, r, id)
 }
 
+// awaitNews gives a node the time to read in its log that it was removed: from a configuration without it, it
+// gets nothing any more, and has to find out by asking around.
+func (n *Node) awaitNews(ctx context.Context, id string) {
+	index := n.raft.AppliedIndex()
+	for begun := time.Now(); time.Since(begun) < 5*tellEvery; {
+		r := n.remotes.get(id)
+		if r == nil {
+			return
+		}
+		r.mu.Lock()
+		applied := r.progress.applied
+		r.mu.Unlock()
+		if applied >= index || !sleep(ctx, 2*time.Millisecond) {
+			return
+		}
+	}
+}
+
 func (n *Node) dropServer(ctx context.Context, r *roll, id string) error {
-	return n.reconfigure(ctx, func(d time.Duration) raft.IndexFuture {
+	err := n.reconfigure(ctx, func(d time.Duration) raft.IndexFuture {
 		return n.raft.RemoveServer(raft.ServerID(id), r.index, d)
 	})
+	if remote := n.remotes.get(id); remote != nil && err == nil {
+		remote.end()
+	}
+	return err
 }
 
 // mayLose refuses what would leave too few voters. Where the voter is this node, another one leads first.

@@ -88,6 +88,14 @@ func (n *Node) heardFrom(who Identity) {
 	}()
 }
 
+// doubt makes this node look whether it is a member still.
+func (n *Node) doubt() {
+	select {
+	case n.changes.doubt <- struct{}{}:
+	default:
+	}
+}
+
 // lookAround asks around when that is needed, until the node stops.
 func (n *Node) lookAround() {
 	defer n.wait.Done()
@@ -103,6 +111,7 @@ func (n *Node) lookAround() {
 			return
 		case <-n.changes.doubt:
 			doubt = true
+			n.lookAtSelf()
 		case <-tick.C:
 		}
 		if !s.mustAsk(n.leads.Load().leader != "", doubt) || n.alone() {

@@ -149,7 +149,7 @@ func (n *Node) admitLearner(ctx context.Context, r *roll, who Identity, noVote b
 // addNode takes in a node that a person named.
 func (n *Node) addNode(ctx context.Context, r *roll, c change) error {
 	if n.opts.Network == nil {
-		return errors.New("this node's cluster port is in use by another program, so it can have no other member: " +
+		return errors.New("this node's cluster port is in use by another program, so it cannot have others: " +
 			"start it with another --cluster-port")
 	}
 	who, err := n.lookAt(ctx, c)

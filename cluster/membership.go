@@ -63,7 +63,7 @@ type changeAnswer struct {
 // changes is what a node keeps for the changes that are made on it or asked through it.
 type changes struct {
 	turn  chan struct{}  // has a value while a change is made: one at a time
-	doubt chan struct{}  // has a value when another node has refused this one
+	doubt chan struct{}  // has a value when this node may be no member any longer
 	open  sync.WaitGroup // changes that were asked for here and have no answer yet
 	begun chan struct{}  // closed once raft runs: others may ask before
 

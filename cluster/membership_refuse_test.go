@@ -25,6 +25,7 @@ func refusal(t *testing.T, err error, words ...string) {
 
 // What cannot go well is refused in words that say what to do, through any node, and changes nothing.
 func TestRefusedChanges(t *testing.T) {
+	t.Parallel()
 	g := quickTrio(t)
 	g.waits("n4")
 	g.waits("n5")
@@ -54,6 +55,7 @@ func TestRefusedChanges(t *testing.T) {
 
 // Whoever would take the cluster's majority away is stopped, unless he insists.
 func TestTooFewVotersLeft(t *testing.T) {
+	t.Parallel()
 	g := quickTrio(t)
 	leader, f := g.leader(), g.followers()
 	defer g.kill(f[0])()
@@ -86,6 +88,7 @@ func ups(n *cluster.Node) string {
 
 // FORCE does what it says: the cluster stands still until the others are back.
 func TestForcedRemoval(t *testing.T) {
+	t.Parallel()
 	g := quickTrio(t)
 	leader, f := g.leader(), g.followers()
 	wait := g.kill(f[0])
@@ -104,6 +107,7 @@ func TestForcedRemoval(t *testing.T) {
 // A node that has lost its disk is not let in under its name before the old one was removed. Then it is, and
 // the old disk stays out, should it come back.
 func TestWipedDisk(t *testing.T) {
+	t.Parallel()
 	g := quickTrio(t)
 	f := g.followers()
 	g.kill(f[0])()
@@ -138,6 +142,7 @@ func TestWipedDisk(t *testing.T) {
 
 // A disk that was removed does not come back, though nothing on it says so.
 func TestRemovedDiskAsksToJoin(t *testing.T) {
+	t.Parallel()
 	g := quickTrio(t)
 	f := g.followers()
 	must(t, g.nodes[g.leader()].node.Remove(f[0], false))
@@ -149,6 +154,7 @@ func TestRemovedDiskAsksToJoin(t *testing.T) {
 
 // Nodes of which some are reached by their own machine alone make no cluster.
 func TestLoopbackIsNoBase(t *testing.T) {
+	t.Parallel()
 	g := &groupRig{t: t, net: memnet.New(), nodes: map[string]*member{}, tuning: quick()}
 	g.member("n1").address = "127.0.0.1:1"
 	t.Cleanup(g.close)
@@ -163,6 +169,7 @@ func TestLoopbackIsNoBase(t *testing.T) {
 
 // Changes that are asked for at the same moment are made one after another, and none undoes another one.
 func TestChangesAtOnce(t *testing.T) {
+	t.Parallel()
 	g := quickTrio(t)
 	joining := []string{"n4", "n5", "n6"}
 	var all sync.WaitGroup

@@ -170,6 +170,7 @@ func (l *load) finish(n *cluster.Node) {
 
 // Nodes come and go under load, and no client of those that stay notices.
 func TestMembersChangeUnderLoad(t *testing.T) {
+	t.Parallel()
 	g := quickTrio(t)
 	leader, f := g.leader(), g.followers()
 	l := g.load(f[0])
@@ -232,6 +233,7 @@ func (g *groupRig) staysRemoved(id string) {
 
 // A node that was down when it was removed finds out, though nobody sends it anything any more.
 func TestRemovedWhileDown(t *testing.T) {
+	t.Parallel()
 	g := quickTrio(t)
 	f := g.followers()
 	g.kill(f[0])()
@@ -242,6 +244,7 @@ func TestRemovedWhileDown(t *testing.T) {
 
 // A leader that dies in the middle of a removal leaves it to the next one.
 func TestRemovalIsFinished(t *testing.T) {
+	t.Parallel()
 	g := quickTrio(t)
 	leader, f := g.leader(), g.followers()
 	must(t, cluster.Forget(g.nodes[leader].node, f[0]))
@@ -255,6 +258,7 @@ func TestRemovalIsFinished(t *testing.T) {
 
 // Leadership goes where it is wanted, and whoever asked gets to know when it is there.
 func TestTransfer(t *testing.T) {
+	t.Parallel()
 	g := quickTrio(t)
 	l := g.load(g.followers()[0])
 	for _, to := range []string{"n1", "n2", "n3", "n3", ""} {
@@ -275,6 +279,7 @@ func TestTransfer(t *testing.T) {
 // A node's vote can be taken away, the leader's too; then it stays a learner, through restarts, until it is
 // promoted.
 func TestDemoteAndPromote(t *testing.T) {
+	t.Parallel()
 	g := quickTrio(t)
 	leader := g.leader()
 	must(t, g.nodes[leader].node.Demote(leader, false))
@@ -300,6 +305,7 @@ func TestDemoteAndPromote(t *testing.T) {
 
 // A member that comes back under another address is found there, the leader too.
 func TestMemberMoves(t *testing.T) {
+	t.Parallel()
 	g := quickTrio(t)
 	for i, id := range []string{g.followers()[0], g.leader()} {
 		g.stopNode(id)
@@ -323,6 +329,7 @@ func TestMemberMoves(t *testing.T) {
 
 // A node that ran alone grows to three, under the address that it has by then, and each of them counts.
 func TestLoneNodeGrows(t *testing.T) {
+	t.Parallel()
 	g := &groupRig{t: t, net: memnet.New(), nodes: map[string]*member{}, tuning: quick()}
 	t.Cleanup(g.close)
 	g.member("n1").address = "127.0.0.1:1"
@@ -348,6 +355,7 @@ func TestLoneNodeGrows(t *testing.T) {
 
 // All nodes are restarted, one after another, and the clients of the others notice nothing.
 func TestRollingRestart(t *testing.T) {
+	t.Parallel()
 	g := quickTrio(t)
 	for _, id := range []string{"n1", "n2", "n3"} {
 		var others []string

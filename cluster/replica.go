@@ -208,6 +208,7 @@ func (r *replica) Refuse(o fsm.Origin, _ uint64) {
 // Silenced is told that the others have given up an origin's places in all queues.
 func (r *replica) Silenced(o fsm.Origin) {
 	if o == r.node.origin {
+		r.node.doubt() // it may have been removed
 		go r.node.giveUpParked(msgSilenced)
 	}
 }

@@ -30,6 +30,7 @@ func (g *groupRig) version(want int) {
 
 // As long as one node knows version 1 only, that is what is written, whoever leads, and nothing newer is meant.
 func TestOlderNodeInTheCluster(t *testing.T) {
+	t.Parallel()
 	g := mixedTrio(t, "n3")
 	g.waits("n4")
 	for _, leader := range []string{"n3", "n1"} {
@@ -78,6 +79,7 @@ func TestOlderNodeInTheCluster(t *testing.T) {
 
 // An older node that is gone for good can be removed, though the log cannot say so before it is out.
 func TestOlderNodeIsRemoved(t *testing.T) {
+	t.Parallel()
 	g := mixedTrio(t, "n3")
 	g.kill("n3")()
 	n := g.nodes["n1"].node
@@ -91,6 +93,7 @@ func TestOlderNodeIsRemoved(t *testing.T) {
 
 // A node that is too old is not let in.
 func TestOlderNodeJoins(t *testing.T) {
+	t.Parallel()
 	g := quickTrio(t)
 	g.member("n4").tuning.NewestEntry = 1
 	_, err := g.join("n4", "n1")
