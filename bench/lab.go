@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -20,9 +22,16 @@ type lab struct {
 	third int // of the bridge's addresses 10.231.third.x
 }
 
+// A name begins with labPrefix; the rest is the process's id. With a port's number that fits into 15 bytes.
+const (
+	labPrefix = "lkb"
+	maxLab    = 9
+)
+
 // newLab makes the network for size nodes.
 func newLab(size int) (*lab, error) {
-	l := &lab{name: fmt.Sprintf("lkb%d", os.Getpid()%1e6), third: os.Getpid() % 250}
+	l := &lab{name: labPrefix + strconv.Itoa(os.Getpid()), third: os.Getpid() % 250}
+	removeOldLabs()
 	if err := l.ip("link add %s type bridge", l.name); err != nil {
 		return nil, fmt.Errorf("cutting nodes off needs root and bridges: %w", err)
 	}
@@ -70,6 +79,19 @@ func (l *lab) remove() {
 		_ = l.ip("netns del %s", l.space(i))
 	}
 	_ = l.ip("link del %s", l.name)
+}
+
+// removeOldLabs removes what earlier runs left that were killed: a lab is named after its process.
+func removeOldLabs() {
+	bridges, _ := filepath.Glob("/sys/class/net/" + labPrefix + "*/bridge")
+	for _, b := range bridges {
+		name := filepath.Base(filepath.Dir(b))
+		pid := strings.TrimPrefix(name, labPrefix)
+		if _, err := os.Stat("/proc/" + pid); err == nil {
+			continue
+		}
+		(&lab{name: name, size: maxLab}).remove()
+	}
 }
 
 func (l *lab) ip(format string, a ...any) error {

@@ -8,7 +8,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -110,6 +112,7 @@ func run(o options) error {
 		return err
 	}
 	defer b.remove()
+	removeAtSignal(b)
 	out := &report{}
 	out.head("lockd bench: "+o.mode, b)
 	modes := map[string]func(*bed, options, *report) error{
@@ -127,6 +130,17 @@ func run(o options) error {
 		return failed
 	}
 	return err
+}
+
+// removeAtSignal leaves nothing behind when somebody gives up waiting. The servers end with this process.
+func removeAtSignal(b *bed) {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		<-asked
+		b.remove()
+		os.Exit(1)
+	}()
 }
 
 func pairsMode(b *bed, o options, out *report) error {
