@@ -169,7 +169,7 @@ func clusterMode(b *bed, o options, out *report) error {
 		return err
 	}
 	reportContest(out, race)
-	reportTargets(out, race, 1)
+	_ = reportTargets(out, race)
 	return nil
 }
 
@@ -241,8 +241,12 @@ func ratios(a, b []sample) (v []float64) {
 	return v
 }
 
-// reportTargets holds lockd against what it has to reach, and returns what it misses by the factor slack.
-func reportTargets(out *report, race []*contestant, slack float64) (missed []string) {
+// gross is the factor by which the best round has to miss a target for a guard to fail. A busy machine makes
+// some rounds bad, or most; a lost batch or a second sync makes all of them bad.
+const gross = 2
+
+// reportTargets holds lockd against what it has to reach, and returns what even its best round misses by far.
+func reportTargets(out *report, race []*contestant) (missed []string) {
 	by := map[string]*contestant{}
 	for _, c := range race {
 		by[c.name] = c
@@ -264,16 +268,16 @@ func reportTargets(out *report, race []*contestant, slack float64) (missed []str
 			}
 			out.line("| %d | %s | %s | at least "+format+" | %s |", t.conns, name, spread(v, format), least,
 				verdict(median(v) >= least))
-			if median(v) < least*slack {
-				missed = append(missed, fmt.Sprintf("%d clients: %s "+format, t.conns, name, median(v)))
+			if slices.Max(v) < least/gross {
+				missed = append(missed, fmt.Sprintf("%d clients: %s "+format, t.conns, name, slices.Max(v)))
 			}
 		}
 		floor("ops/s", figures(list, opsOf), "%.0f", t.ops)
 		p99 := figures(list, func(s sample) float64 { return ms(s.p99) })
 		out.line("| %d | p99 ms | %s | at most %.1f | %s |", t.conns, spread(p99, "%.2f"), ms(t.p99),
 			verdict(median(p99) <= ms(t.p99)))
-		if median(p99)*slack > ms(t.p99) {
-			missed = append(missed, fmt.Sprintf("%d clients: p99 %.2f ms", t.conns, median(p99)))
+		if slices.Min(p99) > ms(t.p99)*gross {
+			missed = append(missed, fmt.Sprintf("%d clients: p99 %.2f ms", t.conns, slices.Min(p99)))
 		}
 		if c := by[etcdOnLeader]; c != nil {
 			floor("ops/s, times etcd's on its leader", ratios(list, c.samples[t.conns]), "%.2f", t.toEtcd)

@@ -7,16 +7,17 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
 
-// grossGap is a failover after kill -9 that says that a dead leader is not noticed by its closed sockets.
+// grossGap is more than the quickest of three failovers may take: a dead leader closes its sockets at once.
 const grossGap = 400 * time.Millisecond
 
 // clusterQuickMode tries twice before it fails, as quickMode does and for its reasons.
 func clusterQuickMode(b *bed, o options, out *report) error {
-	o.cluster.only, o.rounds, o.during = "lockd", 3, 400*time.Millisecond
+	o.cluster.only, o.rounds, o.during = "lockd", 3, 300*time.Millisecond
 	var missed []string
 	for try := range 2 {
 		race, err := b.in(fmt.Sprintf("try%d", try+1)).runContest(o)
@@ -24,7 +25,7 @@ func clusterQuickMode(b *bed, o options, out *report) error {
 			return err
 		}
 		reportContest(out, race)
-		if missed = reportTargets(out, race, .5); len(missed) == 0 {
+		if missed = reportTargets(out, race); len(missed) == 0 {
 			return quickFailover(b.in("failover"), out)
 		}
 		progress("again: %s", strings.Join(missed, "; "))
@@ -52,8 +53,8 @@ func quickFailover(b *bed, out *report) error {
 	}
 	out.line("")
 	out.line("kill -9 of the leader: first success through a surviving node after %s ms", spread(gaps, "%.0f"))
-	if median(gaps) > ms(grossGap) {
-		return fmt.Errorf("gross regression: failover after kill -9 takes %.0f ms", median(gaps))
+	if slices.Min(gaps) > ms(grossGap) {
+		return fmt.Errorf("gross regression: failover after kill -9 takes %.0f ms at best", slices.Min(gaps))
 	}
 	return nil
 }
