@@ -51,6 +51,9 @@ func (f *faults) one() {
 		if n := victim.running(); n != nil {
 			n.HandOver(span)
 		}
+		if f.rng.IntN(2) == 0 {
+			f.handOverToNobody(span)
+		}
 	case 7:
 		f.disk(victim).stall(span)
 	case 8:
@@ -107,6 +110,19 @@ func (f *faults) isolate(h *machine) {
 			f.net.Cut(h.address, o.address)
 		}
 	}
+}
+
+// handOverToNobody makes a leader try to hand over to a node that does not hear of it, and go on leading.
+func (f *faults) handOverToNobody(span time.Duration) {
+	from, n := f.leader(), f.leader().running()
+	if n == nil {
+		return
+	}
+	for _, o := range f.hosts {
+		f.net.CutOneWay(from.address, o.address)
+	}
+	f.later(time.Duration(f.rng.IntN(150))*time.Millisecond, func() { f.rejoin(from) })
+	n.HandOver(span)
 }
 
 func (f *faults) rejoin(h *machine) {

@@ -189,9 +189,13 @@ func (c *chaos) run() {
 	all.Wait()
 	c.ready("at the start")
 	var clients sync.WaitGroup
-	for i := range 4 * len(c.hosts) {
+	for i := range 5 * len(c.hosts) {
 		seed := c.rng.Uint64()
-		clients.Go(func() { newClient(c, i, seed).run() })
+		clients.Go(func() {
+			cl := newClient(c, i, seed)
+			cl.reads = i < len(c.hosts)
+			cl.run()
+		})
 	}
 	faults := newFaults(c)
 	for time.Since(c.began) < chaosSpan {
