@@ -1,7 +1,7 @@
-// A random test of whole groups in virtual time. From a seed: three or five nodes, clients on all of them, and
-// somebody who cuts links, kills and restarts processes, pauses machines, stalls disks, hands leadership over
-// and takes snapshots. Time is that of a synctest bubble, so tens of seconds take one. Goroutines still run in
-// the order they like: a seed repeats the faults, not the run.
+// A random test of whole groups in virtual time. From a seed: three or five nodes, clients on all of them,
+// and somebody who cuts links, kills and restarts processes, pauses machines, stalls disks, hands
+// leadership over and takes snapshots. Time is that of a synctest bubble, so tens of seconds take one.
+// Goroutines still run in the order they like: a seed repeats the faults, not the run.
 //
 //	LOCKD_SEEDS=1000 LOCKD_SEED=0 go test ./cluster -run TestChaos
 //

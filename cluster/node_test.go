@@ -511,3 +511,39 @@ func TestLongReadsSeeOneState(t *testing.T) {
 	close(stop)
 	wait.Wait()
 }
+
+// A data folder that was copied and whose original has run since must not be used: the numbers of its
+// commands are taken, so they would be skipped without a word.
+func TestCopiedFolderIsNoticed(t *testing.T) {
+	for _, snapshot := range []bool{false, true} {
+		r := newRig(t)
+		n := r.start()
+		one(n, "SET a 1")
+		if snapshot {
+			if err := n.Snapshot(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.stop()
+		noticed := make(chan error, 10)
+		n, err := Open(t.Context(), Options{
+			NodeID: "n1", Incarnation: r.incarnation, Address: "n1:1", DiskID: "disk-1",
+			Stores: Stores{r.log, r.stable, r.snapshots}, Runner: commands.New(),
+			Hooks:      Hooks{Fail: func(err error) { noticed <- err }},
+			Logger:     slog.New(slog.DiscardHandler),
+			RaftLogger: hclog.NewNullLogger(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-noticed:
+			if !errors.Is(err, errCopiedFolder) {
+				t.Error(err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Errorf("not noticed, with a snapshot: %v", snapshot)
+		}
+		_ = n.Close() // it would have ended
+	}
+}

@@ -43,8 +43,8 @@ func newOutbox(maxCalls, maxBytes int) *outbox {
 
 const (
 	msgClosing  = "TRYAGAIN this node is shutting down: nothing was done, send it to another node"
-	msgNoLeader = "TRYAGAIN there is no leader (most nodes of the cluster do not answer, or an election is on): " +
-		"nothing was done, try again"
+	msgNoLeader = "TRYAGAIN there is no leader (most nodes of the cluster do not answer, or an election is " +
+		"on): nothing was done, try again"
 	msgUnknown = "UNKNOWN this node stopped before the outcome was known: look before you send it again"
 )
 
@@ -194,13 +194,17 @@ type reply struct {
 }
 
 // deliver gives replies to their calls. A parked call stays until its second reply.
-func (o *outbox) deliver(replies []reply) {
+//
+// It returns false where one is the reply to a command that this start of the node never sent.
+func (o *outbox) deliver(replies []reply) (ours bool) {
+	ours = true
 	o.mu.Lock()
 	for i := range replies {
 		r := &replies[i]
 		c := r.read
 		if c == nil {
 			c = o.sent[r.number]
+			ours = ours && r.number <= o.seq
 		} else if c.answered && !c.running {
 			c = nil
 		}
@@ -223,6 +227,14 @@ func (o *outbox) deliver(replies []reply) {
 		}
 		replies[i] = reply{}
 	}
+	return ours
+}
+
+// given is the last number that was given.
+func (o *outbox) given() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.seq
 }
 
 // shut refuses what comes from now on, and tells whether nothing else did before.

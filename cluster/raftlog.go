@@ -31,8 +31,8 @@ func (l *raftLog) Warn(msg string, args ...any) {
 	}
 }
 
-// Error implements hclog.Logger. Trouble with another node is none of this one, so it is a warning here; what is
-// wrong with this node's own disk comes from elsewhere, and ends it.
+// Error implements hclog.Logger. Trouble with another node is none of this one, so it is a warning here;
+// what is wrong with this node's own disk comes from elsewhere, and ends it.
 func (l *raftLog) Error(msg string, args ...any) {
 	if l.first(msg, args) {
 		l.Logger.Warn(msg, args...)

@@ -125,7 +125,9 @@ func (r *replica) Apply(l *raft.Log) any {
 	}
 	r.publish() // before the replies: whoever has one finds what it did in INFO
 	r.node.remotes.flush()
-	r.node.outbox.deliver(r.replies)
+	if !r.node.outbox.deliver(r.replies) {
+		r.node.opts.Fail(errCopiedFolder)
+	}
 	r.replies = r.replies[:0]
 	r.work.applied(time.Since(begun), r.batch)
 	r.batch = nil
@@ -233,20 +235,33 @@ func (r *replica) Restore(from io.ReadCloser) error {
 	err := r.machine.Restore(from)
 	r.state.Unlock()
 	if err != nil {
+		if r.node.runs() { // at the start raft tries an older one; now there is nothing to go back to
+			r.node.opts.Fail(err)
+		}
 		return err
 	}
 	r.publish()
 	r.work.snapshot.Store(r.machine.Index())
 	origin := r.node.origin
 	last := r.machine.Ran(origin)
+	if last > r.node.outbox.given() {
+		r.node.opts.Fail(errCopiedFolder)
+	}
 	r.node.outbox.giveUp(msgSkipped, func(c *call) bool {
 		return c.number <= last && !r.machine.Waits(origin, c.number)
 	})
 	return nil
 }
 
-const msgSkipped = "UNKNOWN this node was so far behind the leader that it was given a copy of the state, in " +
-	"which replies are not: the command was done or not; look before you send it again"
+// errCopiedFolder is the end of a node that was started from a copy of its data folder: what it would send
+// now has the numbers of what the original has sent already, and would be skipped; and the vote in it may
+// be an old one.
+var errCopiedFolder = errors.New("the cluster has commands of this node that it never sent: its data folder " +
+	"is an older copy, of which the original was started after the copy was made; remove the node (RAFT.REMOVE on " +
+	"another one), then start it with an empty --dir and --join")
+
+const msgSkipped = "UNKNOWN this node was so far behind the leader that it was given a copy of the state, " +
+	"in which replies are not: the command was done or not; look before you send it again"
 
 // snapshot is a copy of the state on its way to the disk.
 type snapshot struct{ view *fsm.View }

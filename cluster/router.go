@@ -116,8 +116,8 @@ func (r *router) lost(at leadership, err error) {
 	r.wait(at, 2*time.Millisecond)
 }
 
-const msgCutOff = "UNKNOWN this node has had no leader for too long (half of node-timeout), so the others may " +
-	"have given up your place in the queue: look before you send the command again"
+const msgCutOff = "UNKNOWN this node has had no leader for too long (half of node-timeout), so the others " +
+	"may have given up your place in the queue: look before you send the command again"
 
 // checkCutOff gives up what is parked here once this node has been without a leader for so long that the
 // others will soon drop it. It comes first, so that nobody believes to hold a place that is gone.

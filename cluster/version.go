@@ -1,5 +1,5 @@
-// Which version of entries a leader writes: one that all members understand, and never an older one than before
-// (fsm/entry.go says what versions are).
+// Which version of entries a leader writes: one that all members understand, and never an older one than
+// before (fsm/entry.go says what versions are).
 
 package cluster
 

@@ -28,7 +28,8 @@ func (g *groupRig) version(want int) {
 	}
 }
 
-// As long as one node knows version 1 only, that is what is written, whoever leads, and nothing newer is meant.
+// As long as one node knows version 1 only, that is what is written, whoever leads, and nothing newer is
+// meant.
 func TestOlderNodeInTheCluster(t *testing.T) {
 	t.Parallel()
 	g := mixedTrio(t, "n3")

@@ -19,12 +19,12 @@ func (t topology) Peers() []session.Peer {
 	return peers
 }
 
-// peerOf shows one member. A node that was just started may know who leads before it knows where clients reach
-// that one; for clients there is no leader yet.
+// peerOf shows one member. A node that was just started may know who leads before it knows where clients
+// reach that one; for clients there is no leader yet.
 func peerOf(m cluster.Member) session.Peer {
 	p := session.Peer{
-		ID: m.ID, Leader: m.Leader && (m.Client != "" || m.Self), Self: m.Self, Voter: m.Voter, Up: m.Up, Index: m.Index,
-		SinceHeard: m.SinceHeard,
+		ID: m.ID, Leader: m.Leader && (m.Client != "" || m.Self), Self: m.Self, Voter: m.Voter, Up: m.Up,
+		Index: m.Index, SinceHeard: m.SinceHeard,
 	}
 	if m.Client != "" {
 		// What does not parse is of a newer version: the member is shown without an address.
