@@ -256,9 +256,9 @@ func (r *replica) Restore(from io.ReadCloser) error {
 // errCopiedFolder is the end of a node that was started from a copy of its data folder: what it would send
 // now has the numbers of what the original has sent already, and would be skipped; and the vote in it may
 // be an old one.
-var errCopiedFolder = errors.New("the cluster has commands of this node that it never sent: its data folder " +
-	"is an older copy, of which the original was started after the copy was made; remove the node (RAFT.REMOVE on " +
-	"another one), then start it with an empty --dir and --join")
+var errCopiedFolder = errors.New("the cluster has commands of this node that it never sent: its data " +
+	"folder is an older copy, of which the original was started after the copy was made; remove the node " +
+	"(RAFT.REMOVE on another one), then start it with an empty --dir and --join")
 
 const msgSkipped = "UNKNOWN this node was so far behind the leader that it was given a copy of the state, " +
 	"in which replies are not: the command was done or not; look before you send it again"

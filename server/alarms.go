@@ -158,8 +158,8 @@ func (a *alarms) lag(r reading, m *cluster.Member) {
 	switch raise, over := a.judge("lag "+m.ID, r.now, bad, 5*time.Second); {
 	case raise:
 		a.log.Warn("a follower lags: its disk, processor or network is slower than the load; until it has caught "+
-			"up it can take no other's place, and its clients wait longer: look at its fsync times (INFO raft) and at "+
-			"what else runs there", "node", m.ID, "entries", entries, "bytes", bytes)
+			"up it can take no other's place, and its clients wait longer: look at its fsync times (INFO raft) and "+
+			"at what else runs there", "node", m.ID, "entries", entries, "bytes", bytes)
 	case over && m.Up:
 		a.log.Info("the follower has caught up", "node", m.ID, "entries", entries)
 	}
@@ -179,8 +179,8 @@ func (a *alarms) forget(prefixes ...string) {
 func (a *alarms) leader(r reading) {
 	switch raise, over := a.judge("leader", r.now, r.node.Leader == "", 2*time.Second); {
 	case raise:
-		a.log.Warn("there is no leader: commands wait and no lock expires until most of the nodes reach each other; "+
-			"start those that are down, look at the network between them", "members", memberList(r.members),
+		a.log.Warn("there is no leader: commands wait and no lock expires until most of the nodes reach each "+
+			"other; start those that are down, look at the network between them", "members", memberList(r.members),
 			"waiting-commands", r.node.Queued)
 	case over:
 		a.log.Info("there is a leader again", "leader", r.node.Leader, "term", r.node.Term)
@@ -200,8 +200,8 @@ func (a *alarms) disk(r reading) {
 	switch raise, over := a.judge("disk", r.now, r.sync.P99 > limit, 10*time.Second); {
 	case raise:
 		a.log.Warn("the disk is slow: one sync of the log in a hundred takes more than a quarter of the "+
-			"heartbeat; every command waits for it, and at four times as much the leader is replaced: give the data folder a "+
-			"faster disk, move other writers off it, or raise heartbeat on all nodes",
+			"heartbeat; every command waits for it, and at four times as much the leader is replaced: give the data "+
+			"folder a faster disk, move other writers off it, or raise heartbeat on all nodes",
 			"p99", r.sync.P99, "p50", r.sync.P50, "limit", limit)
 	case over:
 		a.log.Info("the disk is fast enough again", "p99", r.sync.P99)
