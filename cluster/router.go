@@ -112,7 +112,8 @@ func (r *router) lost(at leadership, err error) {
 		return
 	}
 	// Also where another node's candidacy has made this one forget its leader: that one may not win.
-	r.node.failover.streamBroke(at)
+	// The knock may take long at a machine that does not answer, and calls need the router before.
+	r.node.wait.Go(func() { r.node.failover.streamBroke(at) })
 	r.wait(at, 2*time.Millisecond)
 }
 
