@@ -83,10 +83,10 @@ func (c *client) step() {
 		key := c.load.counts[c.dice.IntN(len(c.load.counts))]
 		c.do(Op{Kind: Read, Key: key}, "GET", key)
 	case n < 5:
-		key := c.load.keys[c.dice.IntN(len(c.load.keys))]
+		key := c.key()
 		c.do(Op{Kind: Queue, Key: key}, "LOCK.INFO", key)
 	default:
-		a := &try{client: c, key: c.load.keys[c.dice.IntN(len(c.load.keys))], owner: c.newOwner(), ttl: c.ttl()}
+		a := &try{client: c, key: c.key(), owner: c.newOwner(), ttl: c.ttl()}
 		if a.take() {
 			a.hold()
 		}
@@ -97,6 +97,14 @@ func (c *client) step() {
 func (c *client) count() {
 	key := c.load.counts[c.dice.IntN(len(c.load.counts))]
 	c.do(Op{Kind: Count, Key: key}, "INCR", key)
+}
+
+// key is one of the first two as often as all others: so that some have queues.
+func (c *client) key() string {
+	if c.dice.IntN(2) == 0 {
+		return c.load.keys[c.dice.IntN(2)]
+	}
+	return c.load.keys[c.dice.IntN(len(c.load.keys))]
 }
 
 func (c *client) think(most time.Duration) { time.Sleep(c.upTo(most)) }
@@ -131,10 +139,10 @@ func (a *try) short() bool { return a.ttl < time.Second }
 func (a *try) take() bool {
 	op := Op{Kind: Take, Key: a.key, Owner: a.owner, TTL: a.ttl}
 	words := []string{"LOCK", a.key, a.owner, millis(a.ttl)}
-	switch a.dice.IntN(3) {
+	switch a.dice.IntN(4) {
 	case 0:
 		words = []string{"SET", a.key, a.owner, "NX", "PX", millis(a.ttl)}
-	case 1:
+	case 1, 2:
 		op.Wait = 100*time.Millisecond + a.upTo(2*time.Second)
 		words = append(words, "WAIT", millis(op.Wait))
 	}
@@ -151,11 +159,11 @@ func (a *try) take() bool {
 // hold keeps the lock for some steps, and leaves it in some way.
 func (a *try) hold() {
 	steps := a.dice.IntN(4)
-	if !a.short() && a.dice.IntN(6) == 0 {
+	if !a.short() && a.dice.IntN(12) == 0 {
 		steps = 20 // through whatever happens meanwhile
 	}
 	for range steps {
-		a.think(60 * time.Millisecond)
+		a.think(40 * time.Millisecond)
 		if !a.stay() || a.load.stopping() {
 			break
 		}

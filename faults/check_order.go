@@ -5,6 +5,7 @@ package faults
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -65,38 +66,78 @@ func before(list []*Op, t time.Duration, at func(*Op) time.Duration) int {
 	return n
 }
 
-// CheckFair finds waiters that were served before others whom somebody had seen ahead of them in the queue,
-// and those that were still in it after they had been served. Only those count that waited through it all:
-// one request, and that granted.
+// CheckFair finds owners that were served before others whom somebody had seen ahead of them in the queue, or
+// in the queue before they came; and those that were still in it after they had been served. Only those count
+// that asked once and were granted: whoever asks again stands at the end.
 func CheckFair(ops []Op) []string {
-	type id struct{ key, owner string }
-	takes := map[id][]*Op{}
-	for i := range ops {
-		if op := &ops[i]; op.Kind == Take && op.Outcome != Refused {
-			takes[id{op.Key, op.Owner}] = append(takes[id{op.Key, op.Owner}], op)
-		}
-	}
+	granted := grantedAtOnce(ops)
+	queued := map[waiter]time.Duration{} // when it was first known to be in the queue
 	var wrong []string
 	for i := range ops {
 		seen := &ops[i]
-		var last *Op // of those ahead, the one that was served last
+		wrong = append(wrong, checkQueue(seen, granted)...)
 		for _, owner := range seen.Waiters {
-			requests := takes[id{seen.Key, owner}]
-			if len(requests) != 1 || requests[0].Outcome != Yes || requests[0].Wait == 0 {
-				continue
-			}
-			op := requests[0]
-			if op.Done < seen.Sent {
-				wrong = append(wrong, fmt.Sprintf("still waiting after it was served: %v in %v", op, seen.Waiters))
-			}
-			if last == nil || op.Number > last.Number {
-				last = op
-			} else {
-				wrong = append(wrong, fmt.Sprintf("served out of turn: %v was behind %v in %v", op, last, seen.Waiters))
+			who := waiter{seen.Key, owner}
+			if at, ok := queued[who]; !ok || seen.Done < at {
+				queued[who] = seen.Done
 			}
 		}
 	}
+	turns := map[string][]numbered{}
+	for who, op := range granted {
+		known := op.Done
+		if at, ok := queued[who]; ok {
+			known = min(known, at)
+		}
+		turns[who.key] = append(turns[who.key], numbered{op.Sent, known, op.Number, who.owner})
+	}
+	for key, list := range turns {
+		wrong = append(wrong, checkRising("the turn at "+key+", token", list)...)
+	}
+	slices.Sort(wrong)
 	return wrong
+}
+
+// checkQueue holds what somebody saw of a queue against the grants.
+func checkQueue(seen *Op, granted map[waiter]*Op) []string {
+	var wrong []string
+	var last *Op // of those ahead, the one that was served last
+	for _, owner := range seen.Waiters {
+		op := granted[waiter{seen.Key, owner}]
+		if op == nil {
+			continue
+		}
+		if op.Done < seen.Sent {
+			wrong = append(wrong, fmt.Sprintf("still waiting after it was served: %v in %v", op, seen.Waiters))
+		}
+		if last == nil || op.Number > last.Number {
+			last = op
+		} else {
+			wrong = append(wrong, fmt.Sprintf("served out of turn: %v was behind %v in %v", op, last, seen.Waiters))
+		}
+	}
+	return wrong
+}
+
+// waiter is a place in a queue.
+type waiter struct{ key, owner string }
+
+// grantedAtOnce is the requests that were granted with a token, of owners that made no other one.
+func grantedAtOnce(ops []Op) map[waiter]*Op {
+	takes := map[waiter]*Op{}
+	for i := range ops {
+		op := &ops[i]
+		if op.Kind != Take || op.Outcome == Refused {
+			continue
+		}
+		who := waiter{op.Key, op.Owner}
+		if _, again := takes[who]; again || op.Outcome != Yes || op.Number == 0 {
+			op = nil
+		}
+		takes[who] = op
+	}
+	maps.DeleteFunc(takes, func(_ waiter, op *Op) bool { return op == nil })
+	return takes
 }
 
 // CheckSlow finds operations without an excuse that took longer than most, beside what they wanted to wait.

@@ -239,6 +239,18 @@ var cases = []struct {
 		take unknown k a n1 0 6 ttl=10 wait=100
 		take yes k a n1 10 50 ttl=10 wait=100 n=5
 		take yes k c n1 0 40 ttl=1 wait=100 n=4`, nil},
+	{"overtaken by one who came later", `
+		take yes k a n1 0 50 ttl=1 wait=100 n=5
+		queue yes k - n1 4 5 q=a
+		take yes k b n1 6 40 ttl=1 wait=100 n=4`, []string{"token 4 was given to b after 5"}},
+	{"overtaken by one who did not wait", `
+		take yes k a n1 0 50 ttl=1 wait=100 n=5
+		queue yes k - n1 4 5 q=a
+		take yes k b n1 6 40 ttl=1 n=4`, []string{"token 4 was given to b after 5"}},
+	{"who came first is not known", `
+		take yes k a n1 0 50 ttl=1 wait=100 n=5
+		queue yes k - n1 4 5 q=a
+		take yes k b n1 5 40 ttl=1 wait=100 n=4`, nil},
 	{"still in the queue", `
 		take yes k a n1 0 50 ttl=1000 wait=100 n=5
 		queue yes k - n1 54 55 q=a`, []string{"still waiting"}},
