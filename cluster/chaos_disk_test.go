@@ -203,7 +203,12 @@ func (s *snapshotFile) Cancel() error { return nil }
 
 func (s *snapshotFile) Close() error {
 	s.meta.Size = int64(s.data.Len())
-	s.disk.write(func() { s.disk.snapshot = s })
+	s.disk.write(func() {
+		// One that the leader has sent may have come meanwhile.
+		if s.disk.snapshot == nil || s.disk.snapshot.meta.Index <= s.meta.Index {
+			s.disk.snapshot = s
+		}
+	})
 	return nil
 }
 

@@ -112,16 +112,16 @@ func (f *faults) isolate(h *machine) {
 	}
 }
 
-// handOverToNobody makes a leader try to hand over to a node that does not hear of it, and go on leading.
+// handOverToNobody makes a leader try to hand over to a node that does not hear of it, and go on leading with
+// the others' help, if that is the one it tries.
 func (f *faults) handOverToNobody(span time.Duration) {
 	from, n := f.leader(), f.leader().running()
 	if n == nil {
 		return
 	}
-	for _, o := range f.hosts {
-		f.net.CutOneWay(from.address, o.address)
-	}
-	f.later(time.Duration(f.rng.IntN(150))*time.Millisecond, func() { f.rejoin(from) })
+	to := f.any()
+	f.net.CutOneWay(from.address, to.address)
+	f.later(time.Duration(300+f.rng.IntN(300))*time.Millisecond, func() { f.net.Heal(from.address, to.address) })
 	n.HandOver(span)
 }
 
@@ -140,6 +140,8 @@ func (f *faults) end() {
 		f.rejoin(h)
 		h.clock.pause(false)
 	}
+	f.handOverToNobody(time.Second) // what it holds up must go on without any other fault to help
+	f.waitForStarts()
 }
 
 // waitForStarts waits until a process runs on each machine, and no fault is left.
