@@ -18,7 +18,7 @@ func bare(t *testing.T, runner fsm.Runner) *replica {
 	n := &Node{origin: fsm.Origin{Node: "n1", Incarnation: 1}, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	n.opts.Fail = func(err error) { t.Errorf("fail-stop: %v", err) }
 	n.outbox = newOutbox(100, 1<<20)
-	n.remotes = newRemotes(n.outbox.wake, func() int64 { return 0 })
+	n.remotes = newRemotes(n.outbox.bell, func() int64 { return 0 })
 	n.replica = newReplica(n, fsm.New(runner))
 	return n.replica
 }

@@ -170,7 +170,7 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	}
 	n.origin = fsm.Origin{Node: o.NodeID, Incarnation: n.opts.Incarnation}
 	n.outbox = newOutbox(o.QueueCalls, o.QueueBytes)
-	n.remotes = newRemotes(n.outbox.wake, o.Raw)
+	n.remotes = newRemotes(n.outbox.bell, o.Raw)
 	n.clock = newClock(o.Raw, o.Heartbeat, o.DriftPPM)
 	n.replica = newReplica(n, fsm.New(o.Runner, fsm.Knowing(o.NewestEntry)))
 	n.failover.node = n

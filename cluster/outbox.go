@@ -21,7 +21,7 @@ import (
 type outbox struct {
 	maxCalls int
 	maxBytes int
-	wake     chan struct{} // has a value when queue is not empty
+	bell     *bell // rings when something is queued
 
 	mu     sync.Mutex
 	seq    uint64           // the last number given
@@ -37,7 +37,7 @@ type outbox struct {
 func newOutbox(maxCalls, maxBytes int) *outbox {
 	return &outbox{
 		maxCalls: maxCalls, maxBytes: maxBytes,
-		wake: make(chan struct{}, 1), sent: map[uint64]*call{},
+		bell: newBell(), sent: map[uint64]*call{},
 	}
 }
 
@@ -91,7 +91,7 @@ func (o *outbox) submit(g *group, noGrowth string) {
 	o.queued += n
 	o.bytes += size
 	o.mu.Unlock()
-	o.notify()
+	o.bell.came(n)
 }
 
 func lastWrite(calls []call) int {
@@ -126,13 +126,6 @@ func refuse(g *group, text string) {
 	g.answer()
 }
 
-func (o *outbox) notify() {
-	select {
-	case o.wake <- struct{}{}:
-	default:
-	}
-}
-
 // take moves what is queued to the end of to and gives the logged calls their numbers.
 func (o *outbox) take(to []*call) []*call {
 	o.mu.Lock()
@@ -145,6 +138,7 @@ func (o *outbox) take(to []*call) []*call {
 		}
 		to = append(to, c)
 	}
+	o.bell.took(len(o.queue))
 	clear(o.queue)
 	o.queue = o.queue[:0]
 	return to
@@ -308,6 +302,7 @@ func (o *outbox) withdraw(before time.Time) {
 		}
 		left = append(left, c)
 	}
+	o.bell.took(len(gone))
 	clear(o.queue[len(left):])
 	o.queue = left
 	o.mu.Unlock()

@@ -27,6 +27,7 @@ type proposer struct {
 
 	others  []*call // calls of other nodes
 	backing []*call // the array behind others
+	company company // for the next entry
 	turn    bool    // whose calls come first into the next entry, where not all fit
 
 	spare struct { // memory of the last batch
@@ -45,11 +46,15 @@ func (p *proposer) lead() error {
 	if err := p.begin(); err != nil {
 		return err
 	}
+	p.company = company{bell: p.outbox.bell}
 	for p.leads() && p.awaitWork() {
 		if err := p.proposeNext(); err != nil {
 			return err
 		}
 		runtime.Gosched()
+		if len(p.calls) == 0 && len(p.others) == 0 {
+			p.company.await(p.node.stop)
+		}
 	}
 	return nil
 }
@@ -127,7 +132,7 @@ func (p *proposer) awaitWork() bool {
 			return false
 		}
 		select {
-		case <-p.node.outbox.wake:
+		case <-p.node.outbox.bell.ring:
 		case <-p.node.replica.changed:
 		case <-at.changed:
 			return p.node.raft.State() == raft.Leader && p.node.raft.CurrentTerm() == p.term
@@ -168,6 +173,7 @@ func (p *proposer) untilEmptyEntry() time.Duration {
 func (p *proposer) proposeNext() error {
 	b := p.cut()
 	_, err := p.propose(b)
+	p.company.note(len(b.calls), time.Since(p.last))
 	p.putBack(b.calls)
 	return err
 }

@@ -126,7 +126,7 @@ func (r *remote) tell(frame []byte) {
 
 // remotes are the streams of this leadership, by node.
 type remotes struct {
-	wake chan struct{} // shared with the outbox: there is something to propose
+	bell *bell // shared with the outbox: there is something to propose
 	raw  func() int64
 
 	by atomic.Pointer[map[string]*remote] // by node; never changed in place: each reply looks here
@@ -140,8 +140,8 @@ type remotes struct {
 	dirty  []*remote       // have replies of the entry being applied; used by the applying goroutine
 }
 
-func newRemotes(wake chan struct{}, raw func() int64) *remotes {
-	rs := &remotes{wake: wake, raw: raw, bytes: map[*remote]int{}, opened: make(chan struct{})}
+func newRemotes(b *bell, raw func() int64) *remotes {
+	rs := &remotes{bell: b, raw: raw, bytes: map[*remote]int{}, opened: make(chan struct{})}
 	rs.by.Store(&map[string]*remote{})
 	rs.room = sync.NewCond(&rs.mu)
 	return rs
@@ -159,6 +159,7 @@ func (rs *remotes) end() {
 	rs.mu.Lock()
 	rs.open, rs.opened = false, make(chan struct{})
 	all := rs.by.Swap(&map[string]*remote{})
+	rs.bell.took(len(rs.queue))
 	rs.queue, rs.bytes = nil, map[*remote]int{}
 	rs.room.Broadcast()
 	rs.mu.Unlock()
@@ -235,14 +236,14 @@ func (rs *remotes) put(r *remote, calls []*call) {
 	for rs.bytes[r] > maxInbox && !r.gone() {
 		rs.room.Wait()
 	}
-	if rs.get(r.origin.Node) == r {
+	live := rs.get(r.origin.Node) == r
+	if live {
 		rs.queue = append(rs.queue, calls...)
 		rs.bytes[r] += size
 	}
 	rs.mu.Unlock()
-	select {
-	case rs.wake <- struct{}{}:
-	default:
+	if live {
+		rs.bell.came(len(calls))
 	}
 }
 
@@ -254,6 +255,7 @@ func (rs *remotes) take(to []*call) []*call {
 		return to
 	}
 	to = append(to, rs.queue...)
+	rs.bell.took(len(rs.queue))
 	clear(rs.queue)
 	rs.queue = rs.queue[:0]
 	clear(rs.bytes)

@@ -84,7 +84,7 @@ func (u *uplink) send(p *pending, at leadership) {
 			continue
 		}
 		select {
-		case <-u.node.outbox.wake:
+		case <-u.node.outbox.bell.ring:
 			p.take()
 			frame = u.fill(frame[:0], p)
 		case <-tick.C:
