@@ -38,7 +38,7 @@ const (
 )
 
 func TestChaos(t *testing.T) {
-	first, seeds := envInt("LOCKD_SEED", 1), envInt("LOCKD_SEEDS", 10)
+	first, seeds := envInt("LOCKD_SEED", 1), envInt("LOCKD_SEEDS", 4)
 	for seed := first; seed < first+seeds; seed++ {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { newChaos(t, uint64(seed)).run() })

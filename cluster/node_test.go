@@ -149,6 +149,7 @@ func TestStateSurvivesARestart(t *testing.T) {
 
 // Downtime does not count: a lock has its whole rest when the node comes back, however long it was away.
 func TestTimeStandsStillWhileDown(t *testing.T) {
+	t.Parallel()
 	h := &steps{}
 	r := newRig(t)
 	r.raw = h.read

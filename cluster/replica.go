@@ -247,9 +247,17 @@ func (r *replica) Restore(from io.ReadCloser) error {
 	if last > r.node.outbox.given() {
 		r.node.opts.Fail(errCopiedFolder)
 	}
+	var parked []uint64
 	r.node.outbox.giveUp(msgSkipped, func(c *call) bool {
-		return c.number <= last && !r.machine.Waits(origin, c.number)
+		lost := c.number <= last && !r.machine.Waits(origin, c.number)
+		if lost && c.answered {
+			parked = append(parked, c.Command.Conn)
+		}
+		return lost
 	})
+	for _, conn := range parked {
+		r.node.Leave(conn, true) // if it was granted what it waited for, nobody knows
+	}
 	return nil
 }
 

@@ -16,6 +16,7 @@ import (
 // acknowledged is there after a restart, what "was not done" is not, and only what is unknown may be
 // either.
 func TestMemoryIsUsedAgainThroughSetbacksAndShutdown(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.log = &flakyStore{LogStore: r.log, every: 14}
 	n := r.start()

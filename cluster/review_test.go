@@ -52,6 +52,7 @@ func TestNoticesOfLeadershipAreTakenWhileIdle(t *testing.T) {
 
 // A renewal that is queued behind a disk which stalls for longer than the lock has left finds it alive.
 func TestRenewalBehindAStallFindsItsLock(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.log = &gatedStore{LogStore: r.log}
 	n := r.start()
