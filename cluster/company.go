@@ -1,8 +1,9 @@
-// Waiting for company. Clients that have just been answered usually send their next command at once. An entry that
-// is cut before they come carries the others alone, and from then on two halves of the clients take turns, each
-// waiting for the other's entry. So after an entry the proposer waits for those it has answered, for a small part
-// of the time that an entry takes, which is all that a late one can cost the others. Where they do not come back
-// (clients that do other things between two commands) it stops waiting, and tries again now and then.
+// Waiting for company. Clients that have just been answered usually send their next command at once. An
+// entry that is cut before they come carries the others alone, and from then on two halves of the clients
+// take turns, each waiting for the other's entry. So after an entry the proposer waits for those it has
+// answered, for a part of the time that an entry takes, which is all that a late one can cost the
+// others. Where they do not come back (clients that do other things between two commands) it stops waiting,
+// and tries again now and then.
 
 package cluster
 

@@ -12,5 +12,5 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run()) //nolint:forbidigo // the end of a test program
+	os.Exit(m.Run())
 }
