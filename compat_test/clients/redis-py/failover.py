@@ -41,7 +41,8 @@ def main():
                 raise redis.RedisError("the lock is held")
             if client.delete(key) != 1:
                 raise redis.RedisError("the lock was lost")
-        except (redis.RedisError, OSError) as err:
+        # RedisClusterException is no RedisError: redis-py raises it where no node that it knows answers just then.
+        except (redis.RedisError, redis.exceptions.RedisClusterException, OSError) as err:
             errors, why = errors + 1, f"{type(err).__name__}: {err}"
             time.sleep(0.005)
             continue
