@@ -1,5 +1,5 @@
 // The documents that could say something false are tests. Pages made from tables are compared with the
-// tables; what the README shows as a session of redis-cli is typed into a real server.
+// tables; what they show as a session of redis-cli is typed into a real server (sessions_test.go).
 
 package main
 
@@ -7,13 +7,11 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -55,7 +53,7 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, "README.md", between(t, string(readme), "commands", overview(table, reference.String())))
+	same(t, "README.md", between(t, string(readme), "commands", overview(table)))
 }
 
 // same compares the file at path with what it should be.
@@ -84,32 +82,36 @@ func between(t *testing.T, text, name, middle string) string {
 	return head + begin + middle + end + tail
 }
 
-// overview is the README's table: the lock commands with what they do, of the others the names.
-func overview(table *commands.Table, reference string) string {
-	_, locks, _ := strings.Cut(reference, "### Lock\n\n")
-	locks, _, _ = strings.Cut(locks, "\n###")
+// overview is the README's tables: the lock commands with what they do, of the others the names.
+func overview(table *commands.Table) string {
+	var b strings.Builder
 	names := map[string][]string{}
+	b.WriteString("| Command | What it does |\n|---|---|\n")
 	for _, c := range table.All() {
-		if c.Group != "lock" && !c.Has(commands.Hidden) {
-			names[c.Group] = append(names[c.Group], strings.ToUpper(c.Name))
+		name := strings.ToUpper(c.Name)
+		switch {
+		case c.Has(commands.Hidden):
+		case c.Group == "lock":
+			fmt.Fprintf(&b, "| `%s` | %s |\n", name, c.Summary)
+		default:
+			names[c.Group] = append(names[c.Group], name)
 		}
 	}
-	var groups []string
-	for group := range names {
-		groups = append(groups, group)
-	}
-	slices.Sort(groups)
-	var b strings.Builder
-	b.WriteString(strings.TrimRight(locks, "\n") + "\n\n| Group | Commands of Redis |\n|---|---|\n")
-	for _, group := range groups {
+	for i, group := range table.Groups()[1:] {
+		switch i {
+		case 0:
+			b.WriteString("\n| Group | Commands beside Redis' |\n|---|---|\n")
+		case len(commands.OwnGroups()) - 1:
+			b.WriteString("\n| Group | Commands of Redis, and about the cluster |\n|---|---|\n")
+		}
 		fmt.Fprintf(&b, "| %s | %s |\n", group, strings.Join(names[group], ", "))
 	}
 	return b.String()
 }
 
-// TestLinks finds links between the documents that lead nowhere.
+// TestLinks finds links between the documents that lead nowhere, to no file or to no heading in it.
 func TestLinks(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	link := regexp.MustCompile(`\]\(([^)#: ]*)(#[^) ]*)?\)`)
 	for _, pattern := range []string{"*.md", "docs/*.md", "bench/*.md", "compat_test/clients/*.md"} {
 		pages, err := filepath.Glob(pattern)
 		if err != nil {
@@ -121,84 +123,31 @@ func TestLinks(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, found := range link.FindAllStringSubmatch(string(text), -1) {
-				if _, err := os.Stat(filepath.Join(filepath.Dir(page), found[1])); err != nil {
+				to := filepath.Join(filepath.Dir(page), found[1])
+				if found[1] == "" {
+					to = page
+				}
+				if _, err := os.Stat(to); err != nil {
 					t.Errorf("%s links to %s, which is not there", page, found[1])
+				} else if found[2] != "" && !slices.Contains(anchors(t, to), found[2][1:]) {
+					t.Errorf("%s links to %s%s: there is no such heading", page, found[1], found[2])
 				}
 			}
 		}
 	}
 }
 
-// TestReadme types the README's sessions into a fresh server, in order, and compares what it replies. A
-// session is a block that follows the mark <!-- checked -->.
-func TestReadme(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := regexp.MustCompile("(?s)<!-- checked -->\n+```[a-z]*\n(.*?)```")
-	sessions := block.FindAllStringSubmatch(string(text), -1)
-	if len(sessions) == 0 {
-		t.Fatal("no session to check")
-	}
-	cli := newRedisCLI(t, startServer(t))
-	for _, s := range sessions {
-		for step := range strings.SplitSeq("\n"+s[1], "\n$ ") {
-			line, want, _ := strings.Cut(strings.TrimSpace(step), "\n")
-			if line == "" {
-				continue
-			}
-			words := strings.Fields(line)
-			if len(words) < 4 || strings.Join(words[:3], " ") != "redis-cli -p 6380" {
-				t.Fatalf("cannot check %q: it is no line of redis-cli -p 6380", line)
-			}
-			if got := cli.run(words[3:]); !alike(got, want) {
-				t.Errorf("$ %s\nthe README says\n%s\nthe server says\n%s", line, want, got)
-			}
-		}
-	}
-}
-
-// startServer starts a node as main does, on a free port, and returns the port.
-func startServer(t *testing.T) int {
+// anchors returns what links to the headings of a page are called, as GitHub calls them.
+func anchors(t *testing.T, page string) (list []string) {
 	t.Helper()
-	cfg := server.Defaults()
-	cfg.Network.Port, cfg.Storage.Dir = 0, t.TempDir()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	node, err := server.Start(t.Context(), cfg, server.NewSettings(cfg), log, func() {})
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := node.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return node.Port()
-}
-
-// anyTime is a number that may be some milliseconds: one that is called so, or one with at least four digits,
-// so that small numbers are exact.
-var anyTime = regexp.MustCompile(`-ms" => \(integer\) \d+|\d{4,}`)
-
-// alike compares two replies; times in them may differ by two seconds.
-func alike(a, b string) bool {
-	timesA, timesB := anyTime.FindAllString(a, -1), anyTime.FindAllString(b, -1)
-	if anyTime.ReplaceAllString(a, "N") != anyTime.ReplaceAllString(b, "N") {
-		return false
+	mute := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(string(text), -1) {
+		name := mute.ReplaceAllString(strings.ToLower(heading[1]), "")
+		list = append(list, strings.ReplaceAll(name, " ", "-"))
 	}
-	for i := range timesA {
-		if d := lastNumber(timesA[i]) - lastNumber(timesB[i]); d > 2000 || d < -2000 {
-			return false
-		}
-	}
-	return true
-}
-
-func lastNumber(s string) int {
-	n, err := strconv.Atoi(s[strings.LastIndex(s, " ")+1:])
-	if err != nil {
-		panic(err)
-	}
-	return n
+	return list
 }

@@ -27,12 +27,38 @@ func newRedisCLI(t *testing.T, port int) *redisCLI {
 // run sends words, which may begin with -3 for RESP3, and returns what redis-cli would print.
 func (c *redisCLI) run(words []string) string {
 	c.t.Helper()
+	return c.send(words)()
+}
+
+// begin sends words that wait, and returns when they do; what it returns waits for the reply.
+func (c *redisCLI) begin(words []string) (reply func() string) {
+	c.t.Helper()
+	before := c.waiting()
+	reply = c.send(words)
+	for end := time.Now().Add(10 * time.Second); c.waiting() <= before; {
+		if time.Now().After(end) {
+			c.t.Fatalf("%q does not wait", words)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return reply
+}
+
+// waiting counts the clients that wait.
+func (c *redisCLI) waiting() int {
+	c.t.Helper()
+	_, info, _ := strings.Cut(c.send([]string{"INFO", "clients"})(), "blocked_clients:")
+	return numberIn(c.t, info)
+}
+
+// send sends words and returns what reads the reply.
+func (c *redisCLI) send(words []string) (reply func() string) {
+	c.t.Helper()
 	conn, err := net.Dial("tcp", c.addr)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		c.t.Fatal(err)
 	}
 	r := &replyReader{t: c.t, from: bufio.NewReader(conn)}
@@ -40,10 +66,12 @@ func (c *redisCLI) run(words []string) string {
 		words = words[1:]
 		r.ask(conn, "HELLO", "3")
 	}
-	for i, word := range words {
-		words[i] = strings.Trim(word, `"'`)
+	r.write(conn, words...)
+	return func() string {
+		c.t.Helper()
+		defer conn.Close()
+		return r.read("")
 	}
-	return r.ask(conn, words...)
 }
 
 // replyReader reads replies.
@@ -54,6 +82,12 @@ type replyReader struct {
 
 func (r *replyReader) ask(conn io.Writer, words ...string) string {
 	r.t.Helper()
+	r.write(conn, words...)
+	return r.read("")
+}
+
+func (r *replyReader) write(conn io.Writer, words ...string) {
+	r.t.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, "*%d\r\n", len(words))
 	for _, word := range words {
@@ -62,7 +96,6 @@ func (r *replyReader) ask(conn io.Writer, words ...string) string {
 	if _, err := io.WriteString(conn, b.String()); err != nil {
 		r.t.Fatal(err)
 	}
-	return r.read("")
 }
 
 func (r *replyReader) line() string {
@@ -118,12 +151,27 @@ func (r *replyReader) list(isMap bool, size, prefix string) string {
 			b.WriteString("\n" + prefix)
 		}
 		if isMap {
-			fmt.Fprintf(&b, "%*d# %s => %s", width, i+1, r.read(inner), r.read(inner))
+			fmt.Fprintf(&b, "%*d# %s => %s", width, i+1, r.read(inner), r.below(inner))
 		} else {
 			fmt.Fprintf(&b, "%*d) %s", width, i+1, r.read(inner))
 		}
 	}
 	return b.String()
+}
+
+// below returns the next reply as the value of a map: a list begins on a line of its own.
+func (r *replyReader) below(prefix string) string {
+	r.t.Helper()
+	kind, err := r.from.Peek(1)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	isList := kind[0] == '*' || kind[0] == '%'
+	value := r.read(prefix)
+	if isList && !strings.HasPrefix(value, "(") {
+		return "\n" + prefix + value
+	}
+	return value
 }
 
 func (r *replyReader) number(s string) int {

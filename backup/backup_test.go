@@ -19,7 +19,7 @@ import (
 )
 
 // state is a machine with keys locks, which end at different times, and an owner each.
-func state(t *testing.T, keys int) *fsm.Machine {
+func state(t testing.TB, keys int) *fsm.Machine {
 	t.Helper()
 	m := fsm.New(commands.New())
 	o := fsm.Origin{Node: "n1", Incarnation: 1}
@@ -385,3 +385,9 @@ func TestRecover(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func (none) Push(string, uint64, fsm.Reply)       {}
+func (none) Changed(int, string, fsm.Caller)      {}
+func (none) Flushed(fsm.Caller)                   {}
+func (none) Listens(string, uint64, fsm.Listens)  {}
+func (none) Event(int, fsm.Event, string, string) {}

@@ -32,9 +32,10 @@ type client struct {
 	links  []*link
 	byFD   map[int]*link
 	epoll  int
-	pace   time.Duration // between the commands of a link, 0: as soon as the reply is there
-	failed int           // replies other than those expected
-	wrong  string        // the first of them
+	pace   time.Duration                    // between the commands of a link, 0: as soon as the reply is there
+	accept func(l *link, reply []byte) bool // nil: +OK and :1 are expected
+	failed int                              // replies other than those expected
+	wrong  string                           // the first of them
 	buf    []byte
 	events []syscall.EpollEvent
 }
@@ -51,7 +52,7 @@ func dialClient(e endpoint, n int, pace time.Duration) (*client, error) {
 		return nil, err
 	}
 	for i := range n {
-		l, err := dialLink(e.addrs[i%len(e.addrs)], newLockPair(e.dialect, uint64(i)+uint64(time.Now().UnixNano())))
+		l, err := dialLink(e.addrs[i%len(e.addrs)], e.words(i))
 		if err != nil {
 			c.close()
 			return nil, err
@@ -233,13 +234,21 @@ func (c *client) receive(l *link, now time.Time, more bool, record func(time.Tim
 
 // judge counts a reply that is not the expected one.
 func (c *client) judge(l *link, reply []byte) {
-	want := "+OK\r\n"
-	if l.holds {
-		want = ":1\r\n"
+	accept := c.accept
+	if accept == nil {
+		accept = acceptPair
 	}
-	if string(reply) != want {
+	if !accept(l, reply) {
 		if c.failed++; c.wrong == "" {
 			c.wrong = string(bytes.TrimSpace(reply))
 		}
 	}
+}
+
+// acceptPair accepts the replies to a lockPair.
+func acceptPair(l *link, reply []byte) bool {
+	if l.holds {
+		return string(reply) == ":1\r\n"
+	}
+	return string(reply) == "+OK\r\n"
 }

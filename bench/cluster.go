@@ -135,13 +135,9 @@ func (g *group) caughtUp(n *node) error {
 	if err != nil {
 		return err
 	}
-	figures, err := leader.info("raft")
+	want, err := leader.committed()
 	if err != nil {
 		return err
-	}
-	want, err := strconv.ParseUint(figures["raft_commit_index"], 10, 64)
-	if err != nil {
-		return fmt.Errorf("INFO raft of %s has no commit index: %w", leader.id, err)
 	}
 	for end := time.Now().Add(settleWithin); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		figures, err := n.info("raft")
@@ -154,6 +150,19 @@ func (g *group) caughtUp(n *node) error {
 	}
 	return fmt.Errorf("%s did not catch up in %s; the end of what it wrote:\n%s", n.id, settleWithin,
 		tail(n.output()))
+}
+
+// committed is the index of the last entry that a node knows to be committed.
+func (n *node) committed() (uint64, error) {
+	figures, err := n.info("raft")
+	if err != nil {
+		return 0, err
+	}
+	index, err := strconv.ParseUint(figures["raft_commit_index"], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("INFO raft of %s has no commit index: %w", n.id, err)
+	}
+	return index, nil
 }
 
 // lead hands leadership to a node and waits until it leads.

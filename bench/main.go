@@ -45,6 +45,9 @@ type clusterOptions struct {
 	callers   int
 	kills     int
 	nodes     int
+	sessions  int
+	every     time.Duration
+	batch     int
 }
 
 func (o *clusterOptions) parse() {
@@ -57,6 +60,9 @@ func (o *clusterOptions) parse() {
 	flag.IntVar(&o.callers, "callers", 16, "exactly-once: clients")
 	flag.IntVar(&o.kills, "kills", 20, "exactly-once: how often the leader is killed")
 	flag.IntVar(&o.nodes, "nodes", 3, "grow: how many nodes there are before")
+	flag.IntVar(&o.sessions, "sessions", 100_000, "sessions: how many")
+	flag.DurationVar(&o.every, "every", 10*time.Second, "sessions: how often each is pinged")
+	flag.IntVar(&o.batch, "batch", 100, "sessions: how many pings a client sends in one write")
 }
 
 // systems are those that take part; with -versus, two builds of lockd alone.
@@ -69,8 +75,8 @@ func (o options) systems() []string {
 
 func (o *options) parse() {
 	flag.StringVar(&o.mode, "mode", "pairs", "pairs, quick, memory, expire, snapshot, restart or pipeline; of "+
-		"three nodes cluster, cluster-quick, failover, exactly-once or grow")
-	flag.IntVar(&o.rounds, "rounds", 5, "pairs, pipeline, cluster: rounds, of which the medians count")
+		"three nodes cluster, cluster-quick, contention, sessions, locks-quick, failover, exactly-once or grow")
+	flag.IntVar(&o.rounds, "rounds", 5, "of most modes: rounds, of which the medians count")
 	flag.DurationVar(&o.during, "during", 2*time.Second, "pairs, cluster: time of one round on one server")
 	flag.IntVar(&o.conns, "conns", 0, "pairs, cluster: only this number of connections (1, 16, 64 or 256)")
 	flag.IntVar(&o.locks, "locks", 1_000_000, "memory, expire, snapshot, restart, grow: how many locks")
@@ -119,7 +125,8 @@ func run(o options) error {
 		"pairs": pairsMode, "quick": quickMode, "memory": memoryMode, "expire": expireMode,
 		"snapshot": snapshotMode, "restart": restartMode, "pipeline": pipelineMode,
 		"cluster": clusterMode, "cluster-quick": clusterQuickMode, "failover": failoverMode,
-		"exactly-once": exactlyOnceMode, "grow": growMode,
+		"exactly-once": exactlyOnceMode, "grow": growMode, "contention": contentionMode,
+		"sessions": sessionsMode, "locks-quick": locksQuickMode,
 	}
 	do, ok := modes[o.mode]
 	if !ok {

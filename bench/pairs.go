@@ -35,10 +35,21 @@ type endpoint struct {
 	name  string
 	addrs []string
 	dialect
-	cpu func() time.Duration // that its processes used so far
+	cpu func() time.Duration     // that its processes used so far
+	ask func(link int) *lockPair // nil: a lock of its own for each
 }
 
-func (s *server) endpoint() endpoint { return endpoint{s.name, []string{s.addr}, s.dialect, s.cpu} }
+func (s *server) endpoint() endpoint {
+	return endpoint{s.name, []string{s.addr}, s.dialect, s.cpu, nil}
+}
+
+// words is what a link asks for.
+func (e *endpoint) words(link int) *lockPair {
+	if e.ask != nil {
+		return e.ask(link)
+	}
+	return newLockPair(e.dialect, uint64(link)+uint64(time.Now().UnixNano()))
+}
 
 // measure runs one round.
 func measure(e endpoint, conns int, during time.Duration) (sample, error) {

@@ -94,16 +94,12 @@ func (l *LastState) readSnapshot(from raft.SnapshotStore) error {
 }
 
 func (l *LastState) readLog(from raft.LogStore) error {
-	first, err := from.FirstIndex()
-	if err != nil {
-		return err
+	if inLog(from, l.Index, l.Term) == contradicted {
+		return nil // nobody had committed what follows
 	}
-	last, err := from.LastIndex()
-	if err != nil {
+	first, last, err := bounds(from)
+	if err != nil || last == 0 {
 		return err
-	}
-	if last == 0 {
-		return nil
 	}
 	for i := max(first, l.Index+1); i <= last; i++ {
 		var entry raft.Log
@@ -141,3 +137,9 @@ func (nobody) AnswerRead(int, fsm.Reply)            {}
 func (nobody) LongRead(int, *fsm.View)              {}
 func (nobody) Refuse(fsm.Origin, uint64)            {}
 func (nobody) Silenced(fsm.Origin)                  {}
+
+func (nobody) Push(string, uint64, fsm.Reply)       {}
+func (nobody) Changed(int, string, fsm.Caller)      {}
+func (nobody) Flushed(fsm.Caller)                   {}
+func (nobody) Listens(string, uint64, fsm.Listens)  {}
+func (nobody) Event(int, fsm.Event, string, string) {}

@@ -100,6 +100,8 @@ func (n *Node) Ask(ctx context.Context, from Identity, op string, question []byt
 		return n.answerChange(ctx, from, question)
 	case opHere:
 		return n.answerHere(from)
+	case opOthers:
+		return n.answerOthers(ctx, from, question)
 	}
 	return nil, fmt.Errorf("this version of lockd does not know the question %q", op)
 }

@@ -63,14 +63,11 @@ func (n *Node) inTurn(ctx context.Context) error {
 	case <-ctx.Done():
 		return errors.New("another change of the members is still under way: look at RAFT.NODES and try again")
 	}
-	for !n.settled() {
-		at := n.leads.Load()
-		if !at.leading || !sleep(ctx, 2*time.Millisecond) {
-			n.endTurn()
-			return errElsewhere
-		}
+	err := n.awaitSettled(ctx)
+	if err != nil {
+		n.endTurn()
 	}
-	return nil
+	return err
 }
 
 func (n *Node) endTurn() { <-n.changes.turn }
@@ -126,22 +123,14 @@ func (n *Node) makeInTurn(ctx context.Context, c change) (done string, err error
 
 // reconfigure makes one change of raft's configuration and waits until it is committed.
 func (n *Node) reconfigure(ctx context.Context, f func(enqueue time.Duration) raft.IndexFuture) error {
-	deadline, _ := ctx.Deadline()
-	result := make(chan error, 1)
-	go func() { result <- f(time.Until(deadline)).Error() }()
-	var err error
-	select {
-	case err = <-result:
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
+	err := n.configure(ctx, f)
 	switch {
 	case err == nil:
 		n.tellWatchers()
 		// Raft takes no snapshot as long as nothing was applied after a change of the configuration.
 		_, _ = n.order(ctx, fsm.KindUnblock, "TIMEOUT") // of connection 0, which does not exist
 		return nil
-	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress):
+	case errors.Is(err, raft.ErrNotLeader):
 		return errElsewhere
 	case strings.Contains(err.Error(), "configuration changed since"):
 		return errors.New("somebody else changed the members at this moment: look at RAFT.NODES and try again")
@@ -150,6 +139,24 @@ func (n *Node) reconfigure(ctx context.Context, f func(enqueue time.Duration) ra
 			"RAFT.NODES before you send it again", err)
 	}
 	return err
+}
+
+// configure has raft append a configuration to the log, when this one may append, and waits until it is
+// committed.
+func (n *Node) configure(ctx context.Context, f func(enqueue time.Duration) raft.IndexFuture) error {
+	if at := n.leads.Load(); !at.leading || !n.pen.take(at, ctx.Done()) {
+		return errElsewhere
+	}
+	defer n.pen.giveBack()
+	deadline, _ := ctx.Deadline()
+	result := make(chan error, 1)
+	go func() { result <- f(time.Until(deadline)).Error() }()
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // versionMembers is the version of entries that first can say who is a member.
@@ -344,51 +351,18 @@ func (n *Node) transfer(ctx context.Context, r *roll, id string) (leader string,
 		return "", fmt.Errorf("it cannot lead: of %s nothing has been heard for more than %v",
 			strings.Join(others, ", "), suspectAfter)
 	}
-	at := n.leads.Load()
-	if err := n.handOver(ctx, r, id); err != nil {
+	trying, cancel := context.WithTimeout(ctx, transferWithin)
+	defer cancel()
+	if err := n.handOver(trying, id); err != nil {
+		return "", fmt.Errorf("leadership could not be handed over (%w): is the other node far behind? Look at "+
+			"RAFT.NODES and try again", err)
+	}
+	next, err := n.awaitOther(ctx)
+	if err == nil && id != "" && string(next) != id {
+		err = fmt.Errorf("node %s leads now, and not %s: try again", next, id)
+	}
+	if err != nil {
 		return "", err
 	}
-	for ; at.leading || at.leader == ""; at = n.leads.Load() {
-		select {
-		case <-at.changed:
-		case <-ctx.Done():
-			return "", errors.New("leadership was handed over, and who leads now is not known yet: look at RAFT.NODES")
-		}
-	}
-	if id != "" && string(at.leader) != id {
-		return "", fmt.Errorf("node %s leads now, and not %s: try again", at.leader, id)
-	}
-	return string(at.leader), nil
-}
-
-// handOver lets raft try, which has time for it only once in a while.
-func (n *Node) handOver(ctx context.Context, r *roll, id string) (err error) {
-	for range 5 {
-		at := n.leads.Load()
-		var f raft.Future
-		if id == "" {
-			f = n.raft.LeadershipTransfer()
-		} else {
-			server, _ := r.find(id)
-			f = n.raft.LeadershipTransferToServer(server.ID, server.Address)
-		}
-		// One that raft has not begun when it loses the leadership is never answered.
-		result := make(chan error, 1)
-		go func() { result <- f.Error() }()
-		select {
-		case err = <-result:
-		case <-at.changed:
-			return nil
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-		if err == nil || n.raft.State() != raft.Leader {
-			return nil
-		}
-		if !sleep(ctx, 100*time.Millisecond) {
-			break
-		}
-	}
-	return fmt.Errorf("leadership could not be handed over (%w): is the other node far behind? Look at "+
-		"RAFT.NODES and try again", err)
+	return string(next), nil
 }

@@ -76,7 +76,7 @@ func (c *clock) advance() {
 	c.elapsed += step - (step*c.slowness+ppm-1)/ppm
 }
 
-// proposed and committed tell the clock whether an entry is unanswered.
+// proposed and committed tell the clock whether an entry, or one that is to be appended, is unanswered.
 func (c *clock) proposed() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -13,6 +13,9 @@ import (
 // compactEvery is how often the size of the log is looked at.
 const compactEvery = 250 * time.Millisecond
 
+// leastKept is how many entries stay at least: more than a leader can have had that nobody else has.
+const leastKept = 64
+
 // compact takes snapshots until the node stops.
 func (n *Node) compact() {
 	defer n.wait.Done()
@@ -46,7 +49,7 @@ func (n *Node) Snapshot() error {
 	if entries > 0 {
 		// The tail that stays is half of what triggers a snapshot: a node that was away for a moment
 		// catches up from it.
-		keep := uint64(max(1, (n.opts.SnapshotBytes/2)/max(1, bytes/entries)))
+		keep := uint64(max(leastKept, (n.opts.SnapshotBytes/2)/max(1, bytes/entries)))
 		rc := raft.ReloadableConfig{
 			TrailingLogs: keep, SnapshotInterval: never, SnapshotThreshold: neverEntries,
 			HeartbeatTimeout: n.opts.Heartbeat, ElectionTimeout: n.opts.Heartbeat,
@@ -56,7 +59,7 @@ func (n *Node) Snapshot() error {
 		}
 	}
 	begun := time.Now()
-	err := n.raft.Snapshot().Error()
+	err := n.store.take(func() error { return n.raft.Snapshot().Error() })
 	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
 		return nil
 	}

@@ -28,6 +28,10 @@ func (n *Node) Copy(ctx context.Context) (*fsm.View, error) {
 	return n.replica.view(), nil
 }
 
+// View returns a copy of this node's state as of the last entry that it has applied, which may be older than
+// what was acknowledged.
+func (n *Node) View() *fsm.View { return n.replica.view() }
+
 // readIndex asks the leader how far the log is, as a client's read would.
 func (n *Node) readIndex(ctx context.Context) (uint64, error) {
 	calls := []fsm.Call{{Read: true, Command: fsm.Command{Words: [][]byte{[]byte("RAFT.INDEX")}}}}

@@ -1,8 +1,6 @@
 package cluster
 
 import (
-	"bytes"
-
 	"github.com/divtxt/lockd/fsm"
 )
 
@@ -10,6 +8,9 @@ import (
 
 // Pipeline submits lines together and returns their replies.
 var Pipeline = pipeline
+
+// FrameMark is the kind of frame that older nodes do not know.
+const FrameMark = frameMark
 
 // Forget is the first half of a removal.
 func Forget(n *Node, id string) error {
@@ -23,13 +24,4 @@ func Forget(n *Node, id string) error {
 		_, err = n.order(ctx, fsm.KindForget, id)
 	}
 	return err
-}
-
-// StateOf is n's state as a snapshot has it.
-func StateOf(n *Node) []byte {
-	var b bytes.Buffer
-	if err := n.replica.view().Write(&b); err != nil {
-		panic(err)
-	}
-	return b.Bytes()
 }

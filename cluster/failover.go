@@ -134,18 +134,18 @@ func (n *Node) stand(why string) {
 		return
 	}
 	n.log.Debug("standing for election", "because", why)
-	if err := n.timeoutNow(); err != nil {
+	if err := n.timeoutNow(raft.ServerID(n.opts.NodeID), n.transport.LocalAddr()); err != nil {
 		n.log.Warn("could not begin an election, raft does it when its timeout is over", "error", err)
 	}
 }
 
-// timeoutNow makes this node a candidate at once.
-func (n *Node) timeoutNow() error {
-	id := raft.ServerID(n.opts.NodeID)
-	return n.transport.TimeoutNow(id, n.transport.LocalAddr(), &raft.TimeoutNowRequest{
+// timeoutNow makes a node a candidate at once, this one or another.
+func (n *Node) timeoutNow(id raft.ServerID, address raft.ServerAddress) error {
+	self := raft.ServerID(n.opts.NodeID)
+	return n.transport.TimeoutNow(id, address, &raft.TimeoutNowRequest{
 		RPCHeader: raft.RPCHeader{
-			ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(id),
-			Addr: n.transport.EncodePeer(id, n.transport.LocalAddr()),
+			ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(self),
+			Addr: n.transport.EncodePeer(self, n.transport.LocalAddr()),
 		},
 	}, new(raft.TimeoutNowResponse))
 }

@@ -235,6 +235,7 @@ func TestFormWipedDisk(t *testing.T) {
 				hosts[2].plan = cluster.Plan{Wait: true}
 				hosts[2].start()
 				time.Sleep(time.Minute)
+				synctest.Wait()
 				for _, h := range hosts[:2] {
 					const says = "n3 at host3:1 has another data folder (disk-of-host3:1-second) than it had (disk-of-host3:1-first)"
 					if said := fmt.Sprint(h.log.String(), h.err); h.got != nil || !strings.Contains(said, says) {

@@ -5,6 +5,7 @@
 //	to the node:     'r' then replies: byte kind, varint number, value
 //	                 's' then text: why nothing may grow now, empty when all is well
 //	                 'h' then JSON: how the members are, for show
+//	                 'm' then varint: an index; tell how far you are as soon as your log has come to it
 //
 // A logged call and its reply are named by the call's number among its node's commands; a read, which has
 // none, by a name that its node made up for this stream. Frames are read with suspicion: the other side may
@@ -26,6 +27,7 @@ const (
 	frameStatus  = 's'
 	frameReplies = 'r'
 	frameHealth  = 'h'
+	frameMark    = 'm'
 )
 
 // Flags of a call.
@@ -109,6 +111,18 @@ func decodeReplies(frame []byte) ([]numberedReply, error) {
 		replies = append(replies, r)
 	}
 	return replies, nil
+}
+
+func appendMark(b []byte, index uint64) []byte {
+	return binary.AppendUvarint(append(b, frameMark), index)
+}
+
+func decodeMark(frame []byte) (index uint64, err error) {
+	index, n := binary.Uvarint(frame)
+	if n <= 0 {
+		return 0, errFrame
+	}
+	return index, nil
 }
 
 // progress is what a node tells its leader now and then.

@@ -44,6 +44,8 @@ type member struct {
 	plan        *cluster.Plan // nil is that of the group
 	removed     chan string   // what Hooks.Removed was told
 	fail        func(error)   // Hooks.Fail; nil panics
+	over        func(cluster.Network) cluster.Network
+	ear         *ear // what its connections are told; made when it opens first
 }
 
 func (m *member) at() string {
@@ -96,15 +98,22 @@ func emptyStores() cluster.Stores {
 // open opens a node, which may wait for others.
 func (g *groupRig) open(m *member) (*cluster.Node, error) {
 	m.incarnation++
+	if m.ear == nil {
+		m.ear = new(ear)
+	}
 	ctx, cancel := context.WithTimeout(g.t.Context(), 10*time.Second)
 	defer cancel()
 	plan := g.plan
 	if m.plan != nil {
 		plan = *m.plan
 	}
+	network := g.net.Node(m.at())
+	if m.over != nil {
+		network = m.over(network)
+	}
 	return cluster.Open(ctx, cluster.Options{
 		NodeID: m.id, Incarnation: m.incarnation, Address: m.at(), DiskID: m.disk, Client: m.id + ":6380",
-		Stores: m.stores, Network: g.net.Node(m.at()), Plan: plan, Runner: commands.New(),
+		Stores: m.stores, Network: network, Plan: plan, Runner: commands.New(), Effects: m.ear,
 		Hooks: cluster.Hooks{
 			Fail: func(err error) {
 				if m.fail == nil {
@@ -117,6 +126,7 @@ func (g *groupRig) open(m *member) (*cluster.Node, error) {
 				return m.incarnation, nil
 			},
 			Removed: func(reason string) { m.removed <- reason },
+			Asked:   m.ear.asked,
 		},
 		Tuning: m.tuning, Logger: testLog().With("on", m.id), RaftLogger: raftLog(m.id),
 	})

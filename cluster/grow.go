@@ -110,10 +110,7 @@ func (n *Node) due(r *roll) (what string, do func(context.Context) error) {
 		about := r.about[string(s.ID)]
 		switch {
 		case string(s.ID) == n.opts.NodeID && about.Removed:
-			return "another must lead", func(ctx context.Context) error {
-				_, err := n.transfer(ctx, r, "")
-				return err
-			}
+			return "another must lead", func(ctx context.Context) error { return n.handOver(ctx, "") }
 		case about.Removed:
 			return "remove " + about.Node, func(ctx context.Context) error {
 				return n.dropServer(ctx, r, string(s.ID))

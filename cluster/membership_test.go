@@ -256,6 +256,30 @@ func TestRemovalIsFinished(t *testing.T) {
 	eventually(t, "one member", func() bool { return roles(g.nodes[f[1]].node) == f[1]+"=leader" })
 }
 
+// The others refuse streams to a leader that was removed. It hears nothing of them, and must make another one
+// lead all the same: raft's heartbeats keep them from electing one.
+func TestRemovedLeaderWithoutStreams(t *testing.T) {
+	t.Parallel()
+	g := quickTrio(t)
+	leader, f := g.leader(), g.followers()
+	refused := time.After(500 * time.Millisecond) // the others know by then, and refuse new streams
+	forgotten := make(chan error, 1)
+	go func() { forgotten <- cluster.Forget(g.nodes[leader].node, leader) }()
+	for broken := false; !broken; {
+		for _, id := range f {
+			g.net.Break(leader+":1", id+":1")
+		}
+		select {
+		case <-refused:
+			broken = true
+		case <-time.After(time.Millisecond):
+		}
+	}
+	must(t, <-forgotten)
+	g.isRemoved(leader)
+	expect(t, ask(t, g.nodes[f[0]].node, 1, "SET a b"), "OK")
+}
+
 // Leadership goes where it is wanted, and whoever asked gets to know when it is there.
 func TestTransfer(t *testing.T) {
 	t.Parallel()
@@ -367,7 +391,7 @@ func TestRollingRestart(t *testing.T) {
 		before := ask(t, g.nodes[others[0]].node, 98, "GET count")[0]
 		l := g.load(others...)
 		if n, err := strconv.ParseInt(before, 10, 64); err == nil {
-			l.done.Store(n)
+			l.done.Add(n) // the clients count already
 		}
 		l.moves()
 		g.nodes[id].node.HandOver(2 * time.Second)

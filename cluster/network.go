@@ -6,8 +6,6 @@ package cluster
 import (
 	"context"
 	"errors"
-
-	"github.com/hashicorp/raft"
 )
 
 // Identity is what two nodes tell each other first on every connection.
@@ -60,7 +58,7 @@ type Network interface {
 	// Serve makes h answer from now on; a second call replaces it. Before the first, whoever connects waits.
 	Serve(h Handler)
 	// Transport is raft's part of the cluster port. It is used by one raft instance, after Serve.
-	Transport() raft.Transport
+	Transport() Transport
 	// Open opens a stream of commands to the node at address.
 	Open(ctx context.Context, address string) (Stream, Identity, error)
 	// Ask asks the node at address, and tells who answered. The error of a Handler comes as *Refusal.

@@ -30,6 +30,7 @@ type Options struct {
 	Network Network // to the other nodes; nil for a node that will stay alone
 	Plan    Plan    // how to come to belong to a cluster at the first start
 	Runner  fsm.Runner
+	Effects Effects // of entries on this node's connections; nil: there are none
 	Hooks
 	Tuning
 	Clocks
@@ -53,6 +54,8 @@ type Hooks struct {
 	RaiseIncarnation func(above uint64) (uint64, error)
 	// Removed is told that the cluster has removed this node: it must stop serving.
 	Removed func(reason string)
+	// Asked answers what another node asks with AskOthers; nil: nothing.
+	Asked func(ctx context.Context, question []byte) ([]byte, error)
 }
 
 // Tuning is settings with figures; zero values become defaults.
@@ -86,7 +89,8 @@ type Node struct {
 	origin     fsm.Origin
 	membership *Membership
 	raft       *raft.Raft
-	transport  raft.Transport
+	store      *snapshotStore
+	transport  Transport
 	outbox     *outbox
 	remotes    *remotes
 	replica    *replica
@@ -95,6 +99,7 @@ type Node struct {
 	roster     roster
 	changes    changes
 	growth     growth
+	pen        pen
 	leads      atomic.Pointer[leadership]
 	version    atomic.Uint32 // of the entries that this node would write as leader
 	life
@@ -103,12 +108,13 @@ type Node struct {
 
 // life is how a node begins and ends.
 type life struct {
-	notices chan bool     // raft's of its own leadership
-	ready   chan struct{} // closed once the origin is registered
-	stop    chan struct{}
-	stopped chan struct{} // closed when the router has ended
-	ended   chan struct{} // closed when raft has ended
-	wait    sync.WaitGroup
+	notices  chan bool     // raft's of its own leadership
+	versions chan struct{} // has a value when members may have said which versions they know
+	ready    chan struct{} // closed once the origin is registered, and what is new may be used
+	stop     chan struct{}
+	stopped  chan struct{} // closed when the router has ended
+	ended    chan struct{} // closed when raft has ended
+	wait     sync.WaitGroup
 }
 
 // snapshots says what is known about them.
@@ -128,6 +134,9 @@ func (o *Options) setDefaults() {
 	def(&o.QueueBytes, 64<<20)
 	def(&o.LogCache, 128)
 	def(&o.NewestEntry, fsm.EntryVersion)
+	if o.Effects == nil {
+		o.Effects = noEffects{}
+	}
 	if o.SnapshotBytes <= 0 {
 		o.SnapshotBytes = 64 << 20
 	}
@@ -161,8 +170,8 @@ func (o *Options) setDefaults() {
 // says, and waits for the others until ctx ends; without a plan it becomes a group of one.
 func Open(ctx context.Context, o Options) (*Node, error) {
 	o.setDefaults()
-	n := &Node{opts: o, log: o.Logger, changes: newChanges(), life: life{
-		notices: make(chan bool, 16), ready: make(chan struct{}),
+	n := &Node{opts: o, log: o.Logger, changes: newChanges(), pen: newPen(), life: life{
+		notices: make(chan bool, 16), versions: make(chan struct{}, 1), ready: make(chan struct{}),
 		stop: make(chan struct{}), stopped: make(chan struct{}), ended: make(chan struct{}),
 	}}
 	if err := n.belong(ctx); err != nil {
@@ -190,13 +199,18 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	return n, nil
 }
 
-// register makes this start of the node known to the state, as the first of its numbered commands.
+// register makes this start of the node known to the state, as the first of its numbered commands. The node
+// is ready when its own state has it: then it knows its ordinal.
 func (n *Node) register() {
-	done := n.command(fsm.KindRegister, n.opts.Client, n.opts.Address, n.opts.DiskID,
+	calls := n.ownCall(fsm.KindRegister, n.opts.Client, n.opts.Address, n.opts.DiskID,
 		strconv.Itoa(n.opts.NewestEntry))
+	calls[0].Here = true
+	done := make(chan struct{}, 1)
+	n.outbox.submit(newGroup(calls, done), "")
 	n.wait.Go(func() {
 		select {
 		case <-done:
+			n.awaitVersion()
 			close(n.ready)
 		case <-n.stop:
 		}
@@ -258,8 +272,12 @@ func (n *Node) ReadHere(calls []fsm.Call) {
 	}
 }
 
-// Leave ends a connection that was parked or has an unread grant. unread says that its last reply was never
-// written, so what it granted goes to the next waiter. It returns at once.
+// Ordinal returns a small number that no other node of the cluster has. It is 0 until this start of the node
+// is registered, and on a node that is alone.
+func (n *Node) Ordinal() uint64 { return n.replica.ordinal.Load() }
+
+// Leave ends a connection that was parked, has an unread grant or listens to anything. unread says that its
+// last reply was never written, so what it granted goes to the next waiter. It returns at once.
 func (n *Node) Leave(conn uint64, unread bool) {
 	c := fsm.Command{Kind: fsm.KindClose, Conn: conn}
 	if unread {
@@ -308,27 +326,6 @@ func (n *Node) noGrowth() string {
 // progress is how far this node has come, for its leader.
 func (n *Node) progress() progress { return progress{n.raft.AppliedIndex(), n.raft.LastIndex()} }
 
-// HandOver makes another node lead, if this one does and there is another, and returns when it leads or after
-// a while. Clients of the others then notice nothing of this node's end.
-func (n *Node) HandOver(within time.Duration) {
-	at := n.leads.Load()
-	if !at.leading || n.alone() {
-		return
-	}
-	// Its future is not waited for: one that raft has not begun when it loses the leadership is never answered.
-	n.raft.LeadershipTransfer()
-	timer := time.NewTimer(within)
-	defer timer.Stop()
-	for ; at.leading || at.leader == ""; at = n.leads.Load() {
-		select {
-		case <-at.changed:
-		case <-timer.C:
-			n.log.Warn("leadership could not be handed over: the others elect when they notice", "tried", within)
-			return
-		}
-	}
-}
-
 func (n *Node) stopping() bool {
 	select {
 	case <-n.stop:
@@ -340,10 +337,12 @@ func (n *Node) stopping() bool {
 
 // giveUpParked tells those who wait for a lock on this node's connections that they do not any longer.
 func (n *Node) giveUpParked(text string) {
-	for _, conn := range n.outbox.giveUp(text, func(c *call) bool { return c.answered }) {
-		n.Leave(conn, true) // if it was granted meanwhile, nobody knows
-	}
+	n.outbox.giveUp(text, func(c *call) bool { return c.answered }, n.leaveUnread)
 }
+
+// leaveUnread ends a connection that has given up waiting: if it was granted the lock meanwhile, nobody
+// knows.
+func (n *Node) leaveUnread(conn uint64) { n.Leave(conn, true) }
 
 // Withdraw answers the commands that have waited for longer than that and were never sent to a leader: they
 // were surely not done.

@@ -242,7 +242,8 @@ func (o *outbox) shut(why string) bool {
 	return true
 }
 
-// close answers everything that is left when the node stops: what was never cut was surely not done.
+// close answers everything that is left when the node stops: what was never cut was surely not done, and a
+// read never does anything.
 func (o *outbox) close(waiting []*call) {
 	o.shut(msgClosing)
 	o.mu.Lock()
@@ -250,15 +251,9 @@ func (o *outbox) close(waiting []*call) {
 	o.queue = nil
 	var left []*call
 	for _, c := range waiting {
-		if !c.answered && !c.cut {
+		if !c.answered && (!c.cut || c.Read) {
 			c.Reply, c.answered = resp.Error(msgClosing), true
 			delete(o.sent, c.number)
-			left = append(left, c)
-		}
-	}
-	for _, c := range waiting {
-		if c.Read && !c.answered {
-			c.Reply, c.answered = resp.Error(msgUnknown), true
 			left = append(left, c)
 		}
 	}
@@ -311,21 +306,28 @@ func (o *outbox) withdraw(before time.Time) {
 	}
 }
 
-// giveUp answers those sent calls that lost tells about, with an error, and returns their connections.
-func (o *outbox) giveUp(text string, lost func(c *call) bool) (conns []uint64) {
+// giveUp answers those sent calls that lost tells about, with an error. The connections of those that were
+// parked leave first: they may go on, and what ends their waiting must not come behind what they send next.
+func (o *outbox) giveUp(text string, lost func(c *call) bool, leave func(conn uint64)) {
 	o.mu.Lock()
 	var gone []*call
+	var parked []uint64
 	for number, c := range o.sent {
-		if lost(c) {
-			conns = append(conns, c.Command.Conn)
-			c.Reply, c.answered = resp.Error(text), true
-			delete(o.sent, number)
-			gone = append(gone, c)
+		if !lost(c) {
+			continue
 		}
+		if c.answered {
+			parked = append(parked, c.Command.Conn)
+		}
+		c.Reply, c.answered = resp.Error(text), true
+		delete(o.sent, number)
+		gone = append(gone, c)
 	}
 	o.mu.Unlock()
+	for _, conn := range parked {
+		leave(conn)
+	}
 	for _, c := range gone {
 		c.group.answer()
 	}
-	return conns
 }

@@ -42,7 +42,11 @@ func (n *Node) startRaft() error {
 	if err != nil {
 		return err
 	}
-	n.transport = n.newTransport()
+	if err := dropContradicted(o.Log, o.Snapshots); err != nil {
+		return fmt.Errorf("a log that contradicts the newest snapshot: %w", err)
+	}
+	incoming := newCoveredTransport(n, n.newTransport())
+	n.transport = incoming
 	exists, err := raft.HasExistingState(o.Log, o.Stable, o.Snapshots)
 	if err != nil {
 		return fmt.Errorf("raft state: %w", err)
@@ -53,16 +57,19 @@ func (n *Node) startRaft() error {
 			return fmt.Errorf("first start: %w", err)
 		}
 	}
-	n.raft, err = raft.NewRaft(conf, n.replica, cache, o.Stable, o.Snapshots, n.transport)
+	n.store = newSnapshotStore(o.Snapshots, func() uint64 { return n.raft.AppliedIndex() })
+	n.raft, err = raft.NewRaft(conf, n.replica, cache, o.Stable, n.store, n.transport)
 	if err != nil {
 		return fmt.Errorf("raft: %w", err)
 	}
 	close(n.changes.begun)
+	n.wait.Add(1)
+	go incoming.run()
 	return nil
 }
 
 // newTransport is the network's, or one that leads nowhere for a node that will stay alone.
-func (n *Node) newTransport() raft.Transport {
+func (n *Node) newTransport() Transport {
 	if n.opts.Network != nil {
 		n.opts.Network.Serve(n)
 		return n.opts.Network.Transport()

@@ -64,6 +64,13 @@ func (r *remote) leave() {
 	}
 }
 
+// lastTold is how far the node has come, as it has told.
+func (r *remote) lastTold() progress {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.progress
+}
+
 // answer adds a reply to what is sent next. It does not wait.
 func (r *remote) answer(kind byte, number uint64, v fsm.Reply) {
 	r.mu.Lock()
@@ -135,13 +142,17 @@ type remotes struct {
 	room   *sync.Cond
 	open   bool
 	opened chan struct{} // closed when a leadership begins
+	told   chan struct{} // has a value when a node has told how far it has come
 	queue  []*call
 	bytes  map[*remote]int // of queue
 	dirty  []*remote       // have replies of the entry being applied; used by the applying goroutine
 }
 
 func newRemotes(b *bell, raw func() int64) *remotes {
-	rs := &remotes{bell: b, raw: raw, bytes: map[*remote]int{}, opened: make(chan struct{})}
+	rs := &remotes{
+		bell: b, raw: raw, bytes: map[*remote]int{},
+		opened: make(chan struct{}), told: make(chan struct{}, 1),
+	}
 	rs.by.Store(&map[string]*remote{})
 	rs.room = sync.NewCond(&rs.mu)
 	return rs
@@ -344,6 +355,10 @@ func (n *Node) take(r *remote, frame []byte) error {
 		r.mu.Lock()
 		r.progress = p
 		r.mu.Unlock()
+		select {
+		case n.remotes.told <- struct{}{}:
+		default:
+		}
 	}
 	return nil // a kind of frame that came later is not for this version
 }

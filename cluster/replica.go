@@ -19,9 +19,10 @@ import (
 
 // applied is what raft's future answers for an entry.
 type applied struct {
-	term  uint64
-	clock fsm.Clock
-	err   error // fsm.Void: nothing of it ran
+	term     uint64
+	clock    fsm.Clock
+	answered int   // how many replies it had, also for commands of earlier entries
+	err      error // fsm.Void: nothing of it ran
 }
 
 // needs says when the state wants an entry though no command comes.
@@ -39,11 +40,17 @@ type replica struct {
 	logged  atomic.Int64  // bytes of entries applied since the last snapshot
 	entries atomic.Int64  // their number
 	work    counters
+	ordinal atomic.Uint64 // of this node
 
 	// Of the entry being applied.
 	applying sync.Mutex // while it is
 	batch    *batch
 	replies  []reply
+	answered int  // replies for the connections of all nodes
+	silenced bool // the entry gives up the places of this node in all queues
+	told     uint64
+
+	registered bool // this start of the node is known to the state
 
 	// state guards the machine for those who read it beside the entries: stale reads and backups.
 	state sync.RWMutex
@@ -66,7 +73,8 @@ func newReplica(n *Node, machine *fsm.Machine) *replica {
 }
 
 // expect tells that b is about to be proposed; forget that it is not waited for any longer. Its reads are
-// found by its nonce alone: an entry that comes back under the same index or later may be another one.
+// found by its nonce and term, never by its index: an entry that comes back under the same index or later
+// may be another one.
 func (r *replica) expect(b *batch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -129,11 +137,21 @@ func (r *replica) Apply(l *raft.Log) any {
 		r.node.opts.Fail(errCopiedFolder)
 	}
 	r.replies = r.replies[:0]
+	if r.silenced {
+		r.silenced = false
+		r.node.opts.Effects.Lost()
+		go r.node.giveUpParked(msgSilenced)
+	}
+	if told := r.machine.MembersTold(); told != r.told {
+		r.told = told
+		r.node.lookAtVersions()
+	}
 	r.work.applied(time.Since(begun), r.batch)
-	r.batch = nil
+	answered := r.answered
+	r.batch, r.answered = nil, 0
 	r.logged.Add(int64(len(l.Data)) + perEntryOnDisk)
 	r.entries.Add(1)
-	return applied{term: l.Term, clock: r.machine.Clock(), err: err}
+	return applied{term: l.Term, clock: r.machine.Clock(), answered: answered, err: err}
 }
 
 // perEntryOnDisk is about what a log store adds to each entry, in bytes.
@@ -145,6 +163,8 @@ func (r *replica) publish() {
 	n.wake, n.wakes = r.machine.NextWake()
 	stats := r.machine.Stats()
 	index, digest := r.machine.Digest()
+	ordinal, _ := r.machine.Ordinal(r.node.opts.NodeID)
+	r.ordinal.Store(ordinal)
 	r.mu.Lock()
 	sooner := n != r.need
 	r.need, r.stats = n, stats
@@ -160,6 +180,9 @@ func (r *replica) publish() {
 
 // Answer takes the reply to one of the entry's commands, or to a waiter.
 func (r *replica) Answer(o fsm.Origin, number uint64, v fsm.Reply) {
+	if v.Kind() != resp.KindNone {
+		r.answered++
+	}
 	if o == r.node.origin {
 		r.replies = append(r.replies, reply{number: number, v: v})
 	} else if v.Kind() != resp.KindNone {
@@ -169,6 +192,7 @@ func (r *replica) Answer(o fsm.Origin, number uint64, v fsm.Reply) {
 
 // AnswerRead takes the reply to a read that rode along.
 func (r *replica) AnswerRead(i int, v fsm.Reply) {
+	r.answered++
 	if c := r.batch.readOf[i]; c.from != nil {
 		r.node.remotes.answerRead(c.from, replyRead, c.name, v)
 	} else {
@@ -195,8 +219,8 @@ func (r *replica) LongRead(i int, view *fsm.View) {
 	}()
 }
 
-// Refuse is told that a run of commands cannot be run yet. Those of this node stay unanswered and go again by
-// themselves; another node begins its stream anew and sends again what has no reply.
+// Refuse is told that a run of commands cannot be run yet. Those of this node stay unanswered and go again
+// by themselves; another node begins its stream anew and sends again what has no reply.
 func (r *replica) Refuse(o fsm.Origin, _ uint64) {
 	if o == r.node.origin {
 		return
@@ -207,11 +231,13 @@ func (r *replica) Refuse(o fsm.Origin, _ uint64) {
 	}
 }
 
-// Silenced is told that the others have given up an origin's places in all queues.
+// Silenced is told that the others have given up an origin's places in all queues. Those who wait are told
+// after the entry: one who came to wait in the same entry is not known to wait before its replies are given
+// out.
 func (r *replica) Silenced(o fsm.Origin) {
 	if o == r.node.origin {
 		r.node.doubt() // it may have been removed
-		go r.node.giveUpParked(msgSilenced)
+		r.silenced = true
 	}
 }
 
@@ -227,8 +253,8 @@ func (r *replica) Snapshot() (raft.FSMSnapshot, error) {
 }
 
 // Restore replaces the state by a snapshot: at the start, or because this node was so far behind that the
-// leader no longer has the entries that it misses. Then the replies to commands that ran in those entries are
-// lost, and their clients are told so.
+// leader no longer has the entries that it misses. Then the replies to commands that ran in those entries
+// are lost, and their clients are told so.
 func (r *replica) Restore(from io.ReadCloser) error {
 	defer from.Close()
 	r.state.Lock()
@@ -241,23 +267,16 @@ func (r *replica) Restore(from io.ReadCloser) error {
 		return err
 	}
 	r.publish()
+	r.node.opts.Effects.Lost()
 	r.work.snapshot.Store(r.machine.Index())
 	origin := r.node.origin
 	last := r.machine.Ran(origin)
 	if last > r.node.outbox.given() {
 		r.node.opts.Fail(errCopiedFolder)
 	}
-	var parked []uint64
 	r.node.outbox.giveUp(msgSkipped, func(c *call) bool {
-		lost := c.number <= last && !r.machine.Waits(origin, c.number)
-		if lost && c.answered {
-			parked = append(parked, c.Command.Conn)
-		}
-		return lost
-	})
-	for _, conn := range parked {
-		r.node.Leave(conn, true) // if it was granted what it waited for, nobody knows
-	}
+		return c.number <= last && !r.machine.Waits(origin, c.number)
+	}, r.node.leaveUnread)
 	return nil
 }
 

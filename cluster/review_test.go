@@ -73,3 +73,23 @@ func TestRenewalBehindAStallFindsItsLock(t *testing.T) {
 		t.Fatalf("the renewal was answered %d %q", v.Num(), v.Str())
 	}
 }
+
+// The same where it waits for its turn to append, while a transfer or a change of the members takes its time.
+func TestRenewalBehindThePenFindsItsLock(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	n := r.start()
+	defer r.stop()
+	one(n, "LOCK a o 600")
+	if at := n.leads.Load(); !at.leading || !n.pen.take(at, nil) {
+		t.Fatal("the node does not lead")
+	}
+	renewal, done := []fsm.Call{callOf(1, "RENEW a o 60000")}, make(chan struct{}, 1)
+	n.Submit(renewal, done)
+	time.Sleep(time.Second)
+	n.pen.giveBack()
+	<-done
+	if v := renewal[0].Reply; v.IsError() || v.Num() < 59000 {
+		t.Fatalf("the renewal was answered %d %q", v.Num(), v.Str())
+	}
+}

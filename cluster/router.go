@@ -120,13 +120,15 @@ func (r *router) lost(at leadership, err error) {
 const msgCutOff = "UNKNOWN this node has had no leader for too long (half of node-timeout), so the others " +
 	"may have given up your place in the queue: look before you send the command again"
 
-// checkCutOff gives up what is parked here once this node has been without a leader for so long that the
-// others will soon drop it. It comes first, so that nobody believes to hold a place that is gone.
+// checkCutOff gives up what is parked here, and what hangs on connections, once this node has been without a
+// leader for so long that the others will soon drop it. It comes first, so that nobody believes to hold a
+// place, or a lock, that is gone.
 func (r *router) checkCutOff() {
 	n := r.node
 	if r.cutOff || n.leads.Load().leading || time.Since(r.since) < n.opts.NodeTimeout/2 {
 		return
 	}
 	r.cutOff = true
+	n.opts.Effects.CutOff()
 	n.giveUpParked(msgCutOff)
 }

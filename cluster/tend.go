@@ -18,6 +18,11 @@ func (n *Node) tend() {
 		select {
 		case <-n.stop:
 			return
+		case <-n.versions:
+			if n.leads.Load().leading {
+				n.raiseVersion()
+			}
+			continue
 		case <-tick.C:
 		}
 		at := n.leads.Load()
@@ -27,7 +32,7 @@ func (n *Node) tend() {
 			s.reset()
 			continue
 		}
-		n.version.Store(uint32(n.commonVersion()))
+		n.raiseVersion()
 		s.look(at.term)
 		if now := n.noGrowth(); now != full || now != "" {
 			full = now

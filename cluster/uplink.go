@@ -24,6 +24,7 @@ const tellEvery = 100 * time.Millisecond
 type uplink struct {
 	node   *Node
 	stream Stream
+	tell   chan struct{} // has a value when the leader wants to know how far this node has come
 	broken chan struct{} // closed by receive when the stream has ended, after err was set
 	err    error
 
@@ -51,7 +52,8 @@ func (r *router) follow(at leadership) {
 		return
 	}
 	u := &uplink{
-		node: n, stream: stream, broken: make(chan struct{}), reads: map[uint64]*call{}, prune: 1024,
+		node: n, stream: stream, tell: make(chan struct{}, 1), broken: make(chan struct{}),
+		reads: map[uint64]*call{}, prune: 1024,
 	}
 	r.connected()
 	stopWatch = at.whenChanged(n, func() { _ = stream.Close() })
@@ -76,6 +78,9 @@ func (u *uplink) send(p *pending, at leadership) {
 		case <-tick.C: // also under load: a learner that never says how far it has come gets no vote
 			frame = u.node.progress().append(frame[:0])
 			continue
+		case <-u.tell:
+			frame = u.node.progress().append(frame[:0])
+			continue
 		default:
 		}
 		p.take()
@@ -88,6 +93,8 @@ func (u *uplink) send(p *pending, at leadership) {
 			p.take()
 			frame = u.fill(frame[:0], p)
 		case <-tick.C:
+			frame = u.node.progress().append(frame[:0])
+		case <-u.tell:
 			frame = u.node.progress().append(frame[:0])
 		case <-u.broken:
 			return
@@ -165,6 +172,10 @@ func (u *uplink) receive() {
 			u.node.outbox.leaderFull.Store(&text)
 		case frame[0] == frameHealth:
 			u.node.hearHealth(frame[1:])
+		case frame[0] == frameMark:
+			if index, err := decodeMark(frame[1:]); err == nil {
+				u.node.wait.Go(func() { u.reachMark(index) })
+			}
 		case frame[0] == frameReplies:
 			got, err := decodeReplies(frame[1:])
 			if err != nil {
@@ -177,7 +188,7 @@ func (u *uplink) receive() {
 	}
 }
 
-// match finds the reads that replies are for.
+// match finds the reads that replies are for, and leaves out what this node must have applied first.
 func (u *uplink) match(got []numberedReply, replies []reply) []reply {
 	o := u.node.outbox
 	o.mu.Lock()
@@ -185,6 +196,9 @@ func (u *uplink) match(got []numberedReply, replies []reply) []reply {
 	for i := range got {
 		switch g := &got[i]; g.kind {
 		case replyNumbered:
+			if c := o.sent[g.number]; c != nil && c.Here {
+				continue // it comes again, with what else the command does to this node's connections
+			}
 			replies = append(replies, reply{number: g.number, v: g.value})
 		case replyRead:
 			if c := u.reads[g.number]; c != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/divtxt/lockd/cluster"
 	"github.com/divtxt/lockd/cluster/memnet"
+	"github.com/divtxt/lockd/fsm"
 )
 
 // mixedTrio is a group of three of which one node knows nothing above the first version of entries.
@@ -53,7 +54,7 @@ func TestOlderNodeInTheCluster(t *testing.T) {
 	g.start("n3")
 	g.ready("n3")
 	ask(t, g.nodes["n3"].node, 1, "SET a b")
-	g.version(2)
+	g.version(fsm.EntryVersion)
 	must(t, g.nodes["n1"].node.Add("n4", "n4:1", false))
 	g.started("n4")
 
@@ -72,7 +73,8 @@ func TestOlderNodeInTheCluster(t *testing.T) {
 	g.start("n3")
 	select {
 	case err := <-failed:
-		refusal(t, err, "version 2, this program knows 1: start a newer lockd")
+		refusal(t, err, "version 4, this program knows 1: start a newer lockd")
+		g.net.Stop("n3:1") // its process would be gone: it must not lead when the others are closed
 	case <-time.After(10 * time.Second):
 		t.Fatal("the older node goes on")
 	}
@@ -85,7 +87,7 @@ func TestOlderNodeIsRemoved(t *testing.T) {
 	g.kill("n3")()
 	n := g.nodes["n1"].node
 	must(t, n.Remove("n3", false))
-	g.version(2)
+	g.version(fsm.EntryVersion)
 	eventually(t, "two members", func() bool { return !strings.Contains(roles(n), "n3") })
 	g.start("n3")
 	g.nodes["n3"].tuning = cluster.Tuning{}
@@ -98,5 +100,5 @@ func TestOlderNodeJoins(t *testing.T) {
 	g := quickTrio(t)
 	g.member("n4").tuning.NewestEntry = 1
 	_, err := g.join("n4", "n1")
-	refusal(t, err, "n4 understands log entries up to version 1, and this cluster writes version 2", "newer lockd")
+	refusal(t, err, "n4 understands log entries up to version 1, and this cluster writes version", "newer lockd")
 }

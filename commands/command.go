@@ -8,6 +8,7 @@ import (
 
 	"github.com/divtxt/lockd/fsm"
 	"github.com/divtxt/lockd/resp"
+	"github.com/divtxt/lockd/script"
 )
 
 // Handler runs a command inside the state machine, on every node. It must be pure: all it may use is tx
@@ -22,25 +23,30 @@ type Flag uint32
 
 // The flags. The first ones are Redis' own and shown by COMMAND under the name in flagNames.
 const (
-	Write       Flag = 1 << iota // changes the state: goes into the log and is numbered
-	ReadOnly                     // reads the state: rides along with an entry
-	DenyOOM                      // may need more memory or disk: refused when either is short
-	Admin                        // for operators
-	NoScript                     // not allowed in scripts
-	Blocking                     // may be parked: nothing of its connection runs before it is answered
-	Loading                      // allowed before the state is there
-	Stale                        // allowed without a leader
-	Fast                         // costs the same whatever the data
-	NoAuth                       // allowed before AUTH
-	PubSub                       // about publishing and subscribing
-	MovableKeys                  // keys are not where Keys says; GetKeys finds them
-	AllowBusy                    // allowed while a script runs
-	NoMulti                      // not allowed in MULTI
-	Long                         // a read that may be long: runs beside later entries on a copy
-	Immediate                    // a Local that need not wait for the commands before it
-	Audit                        // leaves a line in the audit log
-	SkipSlowlog                  // its arguments are secrets: not in SLOWLOG and MONITOR
-	Hidden                       // not shown in listings
+	Write           Flag = 1 << iota // changes the state: goes into the log and is numbered
+	ReadOnly                         // reads the state: rides along with an entry
+	DenyOOM                          // may need more memory or disk: refused when either is short
+	Admin                            // for operators
+	NoScript                         // not allowed in scripts
+	Blocking                         // may be parked: nothing of its connection runs before it is answered
+	Loading                          // allowed before the state is there
+	Stale                            // allowed without a leader
+	Fast                             // costs the same whatever the data
+	NoAuth                           // allowed before AUTH
+	PubSub                           // about publishing and subscribing
+	MovableKeys                      // keys are not where Keys says; GetKeys finds them
+	AllowBusy                        // allowed while a script runs
+	NoMulti                          // not allowed in MULTI
+	Long                             // a read that may be long: runs beside later entries on a copy
+	Immediate                        // a Local that need not wait for the commands before it
+	Audit                            // leaves a line in the audit log
+	SkipSlowlog                      // its arguments are secrets: not in SLOWLOG and MONITOR
+	SkipMonitor                      // not shown by MONITOR itself; what it calls is
+	NoMandatoryKeys                  // may be called without any key
+	Hidden                           // not shown in listings
+	Tells                            // answers by pushes (Tx.Tell); only its errors are written
+	Patient                          // a sign of life: may wait a moment for others, to go together with them
+	Logged                           // goes into the log and is numbered, though Redis does not call it a write
 )
 
 // Keys says which words of a command are keys, as in COMMAND: the first and the last place, and the step
@@ -53,6 +59,7 @@ type Command struct {
 	Arity      int    // number of words with the name; negative: at least that many
 	Flags      Flag
 	Keys       Keys
+	NumKeys    int    // place of the word that says how many keys follow it; 0: none does
 	KeyFlags   string // how keys are used, as in COMMAND INFO: one part for all, or "RM delete; OW update"
 	Group      string // string, generic, connection, server, lock: as in COMMAND DOCS
 	Since      string // version of Redis, or of lockd for its own commands
@@ -61,10 +68,12 @@ type Command struct {
 	Complexity string
 	Categories []string // ACL categories beside those that follow from the flags
 	Tips       []string // hints for proxies, as in COMMAND INFO
+	Entry      int      // the version of log entries with which a Handler came; 0: the first
 	Handler    Handler
 	Local      Local
 	Sub        []Command
 	Parks      func(a Args) bool   // whether a Blocking command may wait with these words; nil: always
+	Binds      func(a Args) bool   // whether something in the state then hangs on the connection; nil: never
 	GetKeys    func(a Args) []int  // places of the keys, where Keys cannot tell
 	ArgFlags   func(a Args) string // KeyFlags of one call, where they depend on its options
 
@@ -76,6 +85,9 @@ func (c *Command) FullName() string { return c.full }
 
 // Has tells whether all the given flags are set.
 func (c *Command) Has(f Flag) bool { return c.Flags&f == f }
+
+// Numbered tells whether the command goes into the log: it may change the state.
+func (c *Command) Numbered() bool { return c.Flags&(Write|Logged) != 0 }
 
 // ArityOK tells whether a command of n words, the name among them, has as many as it needs.
 func (c *Command) ArityOK(n int) bool {
@@ -95,22 +107,31 @@ type Table struct {
 // New returns the table of the commands that are built in and of those in more, as a package that owns
 // what its commands need (connections, a script engine) brings them.
 func New(more ...[]Command) *Table {
-	return Only(append([][]Command{
-		stringCommands(), keyCommands(), lockCommands(), databaseCommands(), serverCommands(),
-		connectionCommands(),
+	t := Only(append([][]Command{
+		stringCommands(), keyCommands(), lockCommands(), sessionCommands(), databaseCommands(), serverCommands(),
+		fenceCommands(), latchCommands(), throttleCommands(), electCommands(), barrierCommands(),
+		connectionCommands(), hashCommands(), listValueCommands(), blockingCommands(), setCommands(),
+		sortedCommands(), pubsubCommands(),
 	}, more...)...)
+	scripts := scripting{t, script.New(script.Options{})}
+	t.addAll(scripts.commands())
+	return t
 }
 
 // Only returns the table of nothing but these families, and of COMMAND, which describes them.
 func Only(families ...[]Command) *Table {
 	t := &Table{byName: map[string]*Command{}, subs: map[string]*Command{}}
-	for _, family := range append(families, t.commandCommands()) {
+	t.addAll(append(families, t.commandCommands())...)
+	return t
+}
+
+func (t *Table) addAll(families ...[]Command) {
+	for _, family := range families {
 		for i := range family {
 			t.add(&family[i])
 		}
 	}
 	slices.SortFunc(t.list, func(a, b *Command) int { return strings.Compare(a.Name, b.Name) })
-	return t
 }
 
 func (t *Table) add(c *Command) {
@@ -126,6 +147,9 @@ func (t *Table) add(c *Command) {
 		t.subs[sub.full] = sub
 	}
 }
+
+// Named returns the command of that name, which must be in the table.
+func (t *Table) Named(name string) *Command { return t.byName[name] }
 
 // All returns the commands in the order of their names. The caller must not change them.
 func (t *Table) All() []*Command { return t.list }
@@ -151,7 +175,7 @@ func (t *Table) Lookup(words [][]byte) (*Command, resp.Value) {
 		c = sub
 	}
 	if !c.ArityOK(len(words)) {
-		return nil, errArity(c.full)
+		return nil, c.explained(errArity(c.full))
 	}
 	return c, resp.Value{}
 }
@@ -164,12 +188,29 @@ func (t *Table) Run(tx *fsm.Tx, words [][]byte) resp.Value {
 		return problem
 	case c.Handler == nil:
 		return resp.Errorf("ERR '%s' is a command of the node, it cannot run in the state machine", c.full)
-	case !tx.Writes() && !c.Has(ReadOnly):
+	case !tx.Writes() && c.Numbered():
 		return resp.Errorf("ERR '%s' writes, it cannot run as a read", c.full)
+	case tx.Version() < c.Entry:
+		return resp.Errorf("TRYAGAIN '%s' is not known to all nodes of the cluster yet: "+
+			"some still run an older lockd; finish the upgrade", c.full)
 	case c.Has(DenyOOM) && tx.OutOfMemory():
 		return resp.Error(msgOOM)
 	}
-	return c.Handler(tx, Args(words))
+	return c.explained(c.Handler(tx, Args(words)))
+}
+
+// explained says to whom has written a command of lockd's own wrongly how it is written: nobody can know it
+// from Redis, whose errors say no more.
+func (c *Command) explained(v resp.Value) resp.Value {
+	if v.IsError() && strings.HasPrefix(c.Since, "0.") && isMiswritten(v.Str()) {
+		return resp.Errorf("%s: %s %s", v.Str(), strings.ToUpper(strings.ReplaceAll(c.full, "|", " ")), c.Syntax)
+	}
+	return v
+}
+
+// isMiswritten tells whether an error is about the words of a command.
+func isMiswritten(problem string) bool {
+	return problem == msgSyntax || strings.HasPrefix(problem, "ERR wrong number of arguments")
 }
 
 // appendLower appends name in lower case, cut where no command's name is as long.
@@ -185,3 +226,13 @@ func appendLower(b, name []byte) []byte {
 	}
 	return b
 }
+
+// Match makes a Table the fsm.Runner: it tells whether a pattern of PSUBSCRIBE matches a channel.
+func (t *Table) Match(pattern, channel string) bool {
+	g := glob{pattern: pattern, steps: channelSteps}
+	return g.match(channel)
+}
+
+// channelSteps bounds the work of one pattern at each PUBLISH, for everybody's patterns are looked at within
+// an entry. What takes longer does not match.
+const channelSteps = 1 << 14

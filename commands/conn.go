@@ -19,7 +19,10 @@ type Conn struct {
 	LocalAddr string
 	Created   time.Time
 	ReadOnly  bool // READONLY: stale reads are welcome
+	Listening bool // it has subscribed to something
 	NoEvict   bool
 	NoTouch   bool
+	InMulti   bool // MULTI was sent
+	Queued    int  // commands that wait for EXEC
 	Closing   bool // QUIT: the connection ends once it has its replies
 }

@@ -158,7 +158,7 @@ func (t *Table) commandGetKeys(withFlags bool) Local {
 		switch {
 		case c == nil:
 			return resp.Error("ERR Invalid command specified")
-		case c.Keys == Keys{} && c.GetKeys == nil:
+		case c.Keys == Keys{} && c.NumKeys == 0 && c.GetKeys == nil:
 			return resp.Error("ERR The command has no key arguments")
 		case !c.ArityOK(len(words)):
 			return resp.Error("ERR Invalid number of arguments specified for command")
@@ -171,7 +171,7 @@ func (t *Table) commandGetKeys(withFlags bool) Local {
 			}
 			list = append(list, key)
 		}
-		if len(list) == 0 {
+		if len(list) == 0 && !c.Has(NoMandatoryKeys) {
 			return resp.Error("ERR Invalid arguments specified for command")
 		}
 		return resp.Array(list...)
@@ -183,16 +183,23 @@ func (c *Command) KeyPlaces(words [][]byte) []int {
 	if c.GetKeys != nil {
 		return c.GetKeys(words)
 	}
-	if c.Keys.Step == 0 {
-		return nil
-	}
+	var places []int
 	last := c.Keys.Last
 	if last < 0 {
 		last += len(words)
 	}
-	var places []int
-	for i := c.Keys.First; i <= last && i < len(words); i += c.Keys.Step {
+	for i := c.Keys.First; c.Keys.Step > 0 && i <= last && i < len(words); i += c.Keys.Step {
 		places = append(places, i)
+	}
+	if c.NumKeys == 0 {
+		return places
+	}
+	n, ok := Args(words).Int(c.NumKeys)
+	if !ok || n < 1 || n > int64(len(words)-c.NumKeys-1) {
+		return nil
+	}
+	for i := range int(n) {
+		places = append(places, c.NumKeys+1+i)
 	}
 	return places
 }

@@ -15,7 +15,9 @@ func flagNames() []flagName {
 	return []flagName{
 		{Write, "write"}, {ReadOnly, "readonly"}, {DenyOOM, "denyoom"}, {Admin, "admin"}, {PubSub, "pubsub"},
 		{NoScript, "noscript"}, {Blocking, "blocking"}, {Loading, "loading"}, {Stale, "stale"},
-		{SkipSlowlog, "skip_slowlog"}, {Fast, "fast"}, {NoAuth, "no_auth"}, {NoMulti, "no_multi"},
+		{SkipMonitor, "skip_monitor"}, {SkipSlowlog, "skip_slowlog"}, {Fast, "fast"}, {NoAuth, "no_auth"},
+		{NoMulti, "no_multi"},
+		{NoMandatoryKeys, "no_mandatory_keys"},
 		{MovableKeys, "movablekeys"}, {AllowBusy, "allow_busy"},
 	}
 }
@@ -101,12 +103,18 @@ func (c *Command) info() resp.Value {
 }
 
 // keySpecs says where the keys are and what the command does with them: one specification for all keys, or
-// one for each where KeyFlags has several parts.
+// one for each where KeyFlags has several parts; the last one for those that are counted, if there are any.
 func (c *Command) keySpecs() []resp.Value {
-	if c.Keys.Step == 0 {
-		return nil
-	}
 	parts := strings.Split(c.KeyFlags, ";")
+	var counted []resp.Value
+	if c.NumKeys > 0 {
+		counted = append(counted, keySpec(parts[len(parts)-1], c.NumKeys, "keynum",
+			"keynumidx", 0, "firstkey", 1, "keystep", 1))
+		parts = parts[:len(parts)-1]
+	}
+	if c.Keys.Step == 0 {
+		return counted
+	}
 	last := int64(c.Keys.Last)
 	if last > 0 || len(parts) > 1 {
 		last = int64(c.Keys.Last - c.Keys.First) // counted from the first key there
@@ -116,18 +124,28 @@ func (c *Command) keySpecs() []resp.Value {
 	}
 	var specs []resp.Value
 	for i, flags := range parts {
-		specs = append(specs, resp.Map(
-			resp.Bulk("flags"), statusSet(strings.Fields(flags)),
-			resp.Bulk("begin_search"), resp.Map(
-				resp.Bulk("type"), resp.Bulk("index"),
-				resp.Bulk("spec"), resp.Map(resp.Bulk("index"), resp.Int(int64(c.Keys.First+i)))),
-			resp.Bulk("find_keys"), resp.Map(
-				resp.Bulk("type"), resp.Bulk("range"),
-				resp.Bulk("spec"), resp.Map(
-					resp.Bulk("lastkey"), resp.Int(last),
-					resp.Bulk("keystep"), resp.Int(int64(c.Keys.Step)),
-					resp.Bulk("limit"), resp.Int(0))),
-		))
+		if i > 0 && i == len(parts)-1 && c.Keys.Last < 0 {
+			last = int64(c.Keys.Last)
+		}
+		specs = append(specs, keySpec(flags, c.Keys.First+i, "range",
+			"lastkey", last, "keystep", int64(c.Keys.Step), "limit", 0))
 	}
-	return specs
+	return append(specs, counted...)
+}
+
+// keySpec is one key specification: what is done with the keys that begin at a word, and which these are.
+func keySpec(flags string, begin int, find, name1 string, value1 int64, name2 string, value2 int64,
+	name3 string, value3 int64) resp.Value {
+	return resp.Map(
+		resp.Bulk("flags"), statusSet(strings.Fields(flags)),
+		resp.Bulk("begin_search"), resp.Map(
+			resp.Bulk("type"), resp.Bulk("index"),
+			resp.Bulk("spec"), resp.Map(resp.Bulk("index"), resp.Int(int64(begin)))),
+		resp.Bulk("find_keys"), resp.Map(
+			resp.Bulk("type"), resp.Bulk(find),
+			resp.Bulk("spec"), resp.Map(
+				resp.Bulk(name1), resp.Int(value1),
+				resp.Bulk(name2), resp.Int(value2),
+				resp.Bulk(name3), resp.Int(value3))),
+	)
 }

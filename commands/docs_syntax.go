@@ -4,6 +4,7 @@
 //	key value        arguments; what stands at a key's place is a key
 //	[…]              may be left out
 //	a | b            one of them
+//	<a | b>          one of them, where it may not be left out
 //	EX seconds       a word in capitals belongs to the argument behind it
 //	NX               or stands alone
 //	key [key ...]    as often as one likes: the part in front is repeated
@@ -35,7 +36,7 @@ type syntaxParser struct {
 
 // parseSyntax reads a command's Syntax.
 func parseSyntax(syntax string) ([]argument, error) {
-	for _, sign := range [...]string{"[", "]", "|"} {
+	for _, sign := range [...]string{"[", "]", "<", ">", "|"} {
 		syntax = strings.ReplaceAll(syntax, sign, " "+sign+" ")
 	}
 	p := &syntaxParser{words: strings.Fields(syntax)}
@@ -72,6 +73,9 @@ func (p *syntaxParser) alternatives() ([]argument, error) {
 	}
 }
 
+// mostNames is of how many arguments the name of a block is made: the name of a longer one would help nobody.
+const mostNames = 4
+
 // together makes one argument of several.
 func together(args []argument) argument {
 	if len(args) == 1 {
@@ -80,6 +84,9 @@ func together(args []argument) argument {
 	var names []string
 	for _, a := range args {
 		names = append(names, a.name)
+	}
+	if len(names) > mostNames {
+		names = []string{names[0], "options"}
 	}
 	return argument{name: strings.Join(names, "_"), kind: "block", inner: args}
 }
@@ -108,6 +115,12 @@ func (p *syntaxParser) sequence() ([]argument, error) {
 			repeated := together(args[len(args)-len(inner):])
 			repeated.multiple = true
 			args = append(args[:len(args)-len(inner):len(args)-len(inner)], repeated)
+		case word == "<":
+			inner, _, err := p.bracket()
+			if err != nil {
+				return nil, err
+			}
+			args = append(args, together(inner))
 		case strings.ToUpper(word) == word && !isWord(p.peek()):
 			args = append(args, argument{name: strings.ToLower(word), kind: "pure-token", token: word})
 		case strings.ToUpper(word) == word:
@@ -125,7 +138,7 @@ func (p *syntaxParser) sequence() ([]argument, error) {
 
 // isWord tells whether word is the name of an argument.
 func isWord(word string) bool {
-	return word != "" && strings.ToLower(word) == word && strings.Trim(word, "[]|.") == word
+	return word != "" && strings.ToLower(word) == word && strings.Trim(word, "[]<>|.") == word
 }
 
 // bracket reads up to the end of the bracket that was just opened, and tells whether it ends with dots.
@@ -133,9 +146,9 @@ func (p *syntaxParser) bracket() (args []argument, again bool, err error) {
 	depth, end := 1, p.at
 	for ; end < len(p.words) && depth > 0; end++ {
 		switch p.words[end] {
-		case "[":
+		case "[", "<":
 			depth++
-		case "]":
+		case "]", ">":
 			depth--
 		}
 	}
@@ -157,13 +170,16 @@ func (p *syntaxParser) bracket() (args []argument, again bool, err error) {
 // kindOf guesses an argument's type from its name.
 func kindOf(name string) string {
 	switch name {
-	case "key", "newkey", "source", "destination":
+	case "key", "newkey", "source", "destination", "dst", "src":
 		return "key"
 	case "pattern":
 		return "pattern"
 	case "ms", "ttl-ms", "seconds", "milliseconds", "count", "offset", "start", "end", "token",
-		"increment", "decrement", "index", "index1", "index2", "db", "destination-db", "client-id":
+		"increment", "decrement", "index", "index1", "index2", "db", "destination-db", "client-id",
+		"numkeys", "rank", "num-matches", "len", "limit", "cursor":
 		return "integer"
+	case "score", "weight", "timeout":
+		return "double"
 	}
 	if strings.HasPrefix(name, "unix-time") {
 		return "unix-time"

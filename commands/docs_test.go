@@ -62,10 +62,21 @@ func TestCommandDocs(t *testing.T) {
 		t.Error(got)
 	}
 	want := "[[name key type key key_spec_index 0] " +
-		"[name owner_ttl-ms_ms_text type block flags [optional] arguments " +
-		"[[name owner type string] [name ttl-ms type integer] " +
+		"[name owner_options type block flags [optional] arguments " +
+		"[[name owner type string] [name ttl-ms type integer flags [optional]] " +
 		"[name ms type integer token WAIT flags [optional]] " +
-		"[name text type string token NOTE flags [optional]]]]]"
+		"[name prio type string token PRIO flags [optional]] " +
+		"[name shared type oneof flags [optional] arguments " +
+		"[[name shared type pure-token token SHARED] [name update type pure-token token UPDATE] " +
+		"[name limit_permits type block arguments [[name limit type integer token LIMIT] " +
+		"[name permits type string token PERMITS flags [optional]]]]]] " +
+		"[name reentrant type pure-token token REENTRANT flags [optional]] " +
+		"[name id type oneof flags [optional] arguments [[name id type string token SESSION] " +
+		"[name conn type pure-token token CONN]]] " +
+		"[name ms type integer token MAXHOLD flags [optional]] " +
+		"[name text type string token NOTE flags [optional]] " +
+		"[name id type string token REQID flags [optional]] " +
+		"[name explain type pure-token token EXPLAIN flags [optional]]]]]"
 	if got := show(field(docs, "arguments")); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -95,13 +106,17 @@ func TestCommandInfo(t *testing.T) {
 
 func TestCommandList(t *testing.T) {
 	newDriver(t).expect(`
-		COMMAND LIST FILTERBY PATTERN *LOCK    -> [lock unlock]
-		COMMAND LIST FILTERBY ACLCAT LOCK      -> [islocked lock lock.check lock.force lock.info lock.list lock.token renew unlock]
+		COMMAND LIST FILTERBY PATTERN *LOCK    -> [lock mlock munlock unlock]
+		COMMAND LIST FILTERBY ACLCAT NOSUCH    -> []
 		COMMAND LIST FILTERBY MODULE x         -> []
 		COMMAND LIST FILTERBY PATTERN object|* -> [object|encoding object|freq object|help object|idletime object|refcount]
 		COMMAND GETKEYS LOCK k o 10            -> [k]
 		COMMAND GETKEYSANDFLAGS renamenx a b   -> [[a [RW access delete]] [b [OW insert]]]
 		COMMAND GETKEYS LOCK.LIST MATCH x      -> ERR The command has no key arguments
+		COMMAND GETKEYS EVAL s 0               -> []
+		COMMAND GETKEYS EVAL s x               -> []
+		COMMAND GETKEYS EVAL s 1 k a           -> [k]
+		COMMAND GETKEYS SINTERCARD 0 k         -> ERR Invalid arguments specified for command
 	`)
 }
 

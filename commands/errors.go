@@ -23,6 +23,8 @@ func errSyntax() resp.Value   { return resp.Error(msgSyntax) }
 func errNotInt() resp.Value   { return resp.Error(msgNotInt) }
 func errNotFloat() resp.Value { return resp.Error(msgNotFloat) }
 
+func errWrongType() resp.Value { return resp.Error(msgWrongType) }
+
 func errArity(name string) resp.Value {
 	return resp.Errorf("ERR wrong number of arguments for '%s' command", name)
 }

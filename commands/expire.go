@@ -126,9 +126,10 @@ func expire(name string, unit int64, absolute bool) Handler {
 			return resp.Int(0)
 		}
 		if left <= 0 {
-			tx.Delete(it.Key)
+			drop(tx, it)
 		} else {
 			tx.SetDeadline(it, tx.Clock().After(left))
+			tx.Notify(fsm.EventGeneric, "expire", it.Key)
 		}
 		return resp.Int(1)
 	}
@@ -168,6 +169,7 @@ func persist(tx *fsm.Tx, a Args) resp.Value {
 		return resp.Int(0)
 	}
 	tx.SetDeadline(it, fsm.NoDeadline)
+	tx.Notify(fsm.EventGeneric, "persist", it.Key)
 	return resp.Int(1)
 }
 

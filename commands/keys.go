@@ -1,7 +1,7 @@
 // Keys of any type: whether they are there, what they are called, in which database they stand.
 //
 // RENAME, COPY and MOVE put a value under a key where somebody else may have held it, so the destination
-// always gets a new fencing token (Tx.Grant), also where the value stays the same.
+// always gets a new fencing token (Tx.Move), also where the value stays the same.
 
 package commands
 
@@ -92,7 +92,8 @@ func moveCommands() []Command {
 func del(tx *fsm.Tx, a Args) resp.Value {
 	n := int64(0)
 	for i := 1; i < len(a); i++ {
-		if tx.Delete(a.Str(i)) {
+		if it := tx.Get(a.Str(i)); it != nil {
+			drop(tx, it)
 			n++
 		}
 	}
@@ -110,10 +111,10 @@ func exists(tx *fsm.Tx, a Args) resp.Value {
 }
 
 func typeOf(tx *fsm.Tx, a Args) resp.Value {
-	if tx.Get(a.Str(1)) == nil {
-		return resp.Simple("none")
+	if it := tx.Get(a.Str(1)); it != nil {
+		return resp.Simple(it.Type())
 	}
-	return resp.Simple("string")
+	return resp.Simple("none")
 }
 
 func rename(tx *fsm.Tx, a Args) resp.Value {
@@ -122,8 +123,10 @@ func rename(tx *fsm.Tx, a Args) resp.Value {
 		return resp.Error(msgNoKey)
 	}
 	if it.Key != a.Str(2) {
-		carry(it, tx, a.Str(2))
-		tx.Delete(it.Key)
+		if problem := mayCarry(it); problem.IsError() {
+			return problem
+		}
+		giveName(tx, it, a.Str(2))
 	}
 	return resp.OK()
 }
@@ -136,14 +139,37 @@ func renameNX(tx *fsm.Tx, a Args) resp.Value {
 	if tx.Get(a.Str(2)) != nil { // true of the same name as well
 		return resp.Int(0)
 	}
-	carry(it, tx, a.Str(2))
-	tx.Delete(it.Key)
+	if problem := mayCarry(it); problem.IsError() {
+		return problem
+	}
+	giveName(tx, it, a.Str(2))
 	return resp.Int(1)
 }
 
-// carry puts what it holds under key of the database of to.
+// giveName gives an item another name, over whatever has that name.
+func giveName(tx *fsm.Tx, it *fsm.Item, name string) {
+	carry(it, tx, name)
+	tx.Delete(it.Key)
+	tx.Notify(fsm.EventGeneric, "rename_from", it.Key)
+	tx.Notify(fsm.EventGeneric, "rename_to", name)
+}
+
+// mayCarry refuses to give another name to a lock that several hold: they would not know.
+func mayCarry(it *fsm.Item) resp.Value {
+	if it.Value() != nil && it.Value().Type() == "lock" {
+		return resp.Errorf("%s: %s is a lock that may have several holders, who know it by this name",
+			msgWrongType, shown(it.Key))
+	}
+	return resp.Value{}
+}
+
+// carry puts what it holds under key of the database of to. Redis removes first what is there, so the key
+// is new.
 func carry(it *fsm.Item, to *fsm.Tx, key string) {
-	to.Grant(to.Get(key), key, it.Str, it.Deadline)
+	if to.Get(key) != nil {
+		to.Notify(fsm.EventNew, "new", key)
+	}
+	to.Move(it, key)
 }
 
 func errSameObject() resp.Value {
@@ -190,7 +216,11 @@ func copyKey(tx *fsm.Tx, a Args) resp.Value {
 	if it == nil || (to.Get(newKey) != nil && !replace) {
 		return resp.Int(0)
 	}
+	if problem := mayCarry(it); problem.IsError() {
+		return problem
+	}
 	carry(it, to, newKey)
+	to.Notify(fsm.EventGeneric, "copy_to", newKey)
 	return resp.Int(1)
 }
 
@@ -207,7 +237,12 @@ func move(tx *fsm.Tx, a Args) resp.Value {
 	if it == nil || to.Get(it.Key) != nil {
 		return resp.Int(0)
 	}
-	carry(it, to, it.Key)
+	if problem := mayCarry(it); problem.IsError() {
+		return problem
+	}
+	to.Move(it, it.Key)
 	tx.Delete(it.Key)
+	tx.Notify(fsm.EventGeneric, "move_from", it.Key)
+	to.Notify(fsm.EventGeneric, "move_to", it.Key)
 	return resp.Int(1)
 }

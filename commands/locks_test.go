@@ -61,7 +61,7 @@ func TestLockErrors(t *testing.T) {
 	d := newDriver(t)
 	d.expect(`
 		LOCK                        -> ERR wrong number of arguments for 'lock' command
-		LOCK k a                    -> ERR LOCK needs a time to live: LOCK key owner ttl-ms [WAIT ms] [NOTE text]
+		LOCK k a                    -> ERR LOCK needs a time to live, or a session to end with: LOCK key owner ttl-ms, LOCK key owner SESSION id, or LOCK key owner CONN
 		LOCK k a 0                  -> ERR '0' is no time to live: give milliseconds, 1 to 9.2e18
 		LOCK k a -1                 -> ERR '-1' is no time to live: give milliseconds, 1 to 9.2e18
 		LOCK k a 1e3                -> ERR '1e3' is no time to live: give milliseconds, 1 to 9.2e18
@@ -70,7 +70,7 @@ func TestLockErrors(t *testing.T) {
 		LOCK k a 1000 FOO 1         -> ERR syntax error
 		LOCK k a 1000 WAIT x        -> ERR 'x' is no time to wait: give milliseconds, 0 or more
 		LOCK k a 1000 WAIT -1       -> ERR '-1' is no time to wait: give milliseconds, 0 or more
-		UNLOCK k a b                -> ERR wrong number of arguments for 'unlock' command
+		UNLOCK k a b                -> ERR syntax error
 		ISLOCKED k a b              -> ERR wrong number of arguments for 'islocked' command
 		LOCK.CHECK k x              -> ERR 'x' is no fencing token: give the positive integer that LOCK replied
 		LOCK.CHECK k 0              -> ERR '0' is no fencing token: give the positive integer that LOCK replied
@@ -263,6 +263,21 @@ func TestWhatServesWaiters(t *testing.T) {
 	}
 }
 
+// A connection that waits for a lock asks for it in another way, and so gives up the place in which it kept
+// others and itself from it.
+func TestWaitThatIsOverAtOnce(t *testing.T) {
+	d := newDriver(t)
+	d.do("LOCK k a 1000 LIMIT 3")
+	d.send(2, "LOCK", "k", "b", "1000", "LIMIT", "3", "PERMITS", "3", "WAIT", "500")
+	behind := d.send(3, "LOCK", "k", "c", "1000", "LIMIT", "3", "WAIT", "500")
+	told := map[uint64]int{}
+	d.answered = func(seq uint64) { told[seq]++ }
+	again := d.send(2, "LOCK", "k", "d", "1000", "LIMIT", "3", "WAIT", "500")
+	if show(d.answers[behind]) != "2" || show(d.answers[again]) != "3" || told[again] != 1 {
+		t.Errorf("%s and %s, the last %d times", show(d.answers[behind]), show(d.answers[again]), told[again])
+	}
+}
+
 func TestLockInfoOfFreeKey(t *testing.T) {
 	d := newDriver(t)
 	info := d.value("LOCK.INFO", "k")
@@ -290,7 +305,8 @@ func TestLockList(t *testing.T) {
 		t.Fatal(show(d.value("LOCK.LIST", "MATCH", "lock:*", "OWNER", "me")))
 	}
 	if got, want := show(rows[1].List()[0]),
-		"[key lock:a owner me token 1 ttl-ms 750 held-ms 250 waiters 0 note hello]"; got != want {
+		"[key lock:a owner me token 1 ttl-ms 750 held-ms 250 waiters 0 note hello mode exclusive holders 1 "+
+			"state held conn 1]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	var keys []string
@@ -322,5 +338,56 @@ func TestOutOfMemory(t *testing.T) {
 		PEXPIRE k 100   -> 1
 		UNLOCK k a      -> 1
 		DEL k           -> 0
+	`)
+}
+
+// EXPLAIN tells whether holders are in the way or only those who wait, which place a request would get with
+// its priority, and when to ask again.
+func TestExplain(t *testing.T) {
+	d := newDriver(t)
+	d.expect(`
+		LOCK k r 500 SHARED -> 1
+		LOCK sem p 500 LIMIT 3 PERMITS 2 -> 2
+		SET forever a -> OK`)
+	d.waits(2, "LOCK", "k", "w1", "1000", "WAIT", "5000")
+	d.waits(3, "LOCK", "k", "w2", "1000", "WAIT", "5000", "PRIO", "7")
+	d.waits(4, "LOCK", "sem", "w3", "1000", "WAIT", "5000", "LIMIT", "3", "PERMITS", "2")
+	for _, c := range []struct{ line, want string }{
+		{"LOCK k x 1000 EXPLAIN", "held 3 500"},
+		{"LOCK k x 1000 SHARED EXPLAIN", "queue 3 500"},
+		{"LOCK k x 1000 UPDATE PRIO 6 EXPLAIN", "queue 2 500"},
+		{"LOCK k x 1000 PRIO 7 EXPLAIN", "held 2 500"},
+		{"LOCK k x 1000 PRIO 8 EXPLAIN", "held 1 500"},
+		{"LOCK sem x 1000 LIMIT 3 EXPLAIN", "queue 2 500"},
+		{"LOCK sem x 1000 LIMIT 3 PERMITS 2 EXPLAIN", "held 2 500"},
+		{"LOCK forever x 1000 EXPLAIN", "held 1 -1"},
+	} {
+		v := d.value(strings.Fields(c.line)...)
+		got := show(field(v, "reason")) + " " + show(field(v, "position")) + " " + show(field(v, "retry-ms"))
+		if got != c.want {
+			t.Errorf("%s: got %s, want %s", c.line, got, c.want)
+		}
+	}
+}
+
+// Of a key that is free, and kept for somebody who waits for it and another one, nobody knows until when.
+func TestExplainQueue(t *testing.T) {
+	d := newDriver(t)
+	d.expect(`LOCK a h 500 -> 1`)
+	d.waits(2, "MLOCK", "2", "a", "b", "w", "1000", "WAIT", "5000")
+	d.expect(`LOCK b x 1000 EXPLAIN -> [ok 0 token (nil) reason queue key b holder (nil) holder-token (nil) ` +
+		`held-ms (nil) ttl-ms -2 note (nil) waiters 1 position 2 retry-ms -1]`)
+}
+
+// An owner that holds a lock otherwise than it wants it now is told how, and what to do.
+func TestOtherMode(t *testing.T) {
+	newDriver(t).expect(`
+		LOCK s a 1000 SHARED             -> 1
+		LOCK s a 1000                    -> ERR "a" holds s in the mode shared: to have it alone, send LOCK.UPGRADE
+		LOCK s a 1000 UPDATE             -> ERR "a" holds s in the mode shared: release it before you take it in the mode update
+		LOCK p a 1000 LIMIT 3 PERMITS 2  -> 2
+		LOCK p a 1000 LIMIT 3 PERMITS 3  -> ERR "a" holds 2 of p's permits and cannot add to them: release them, and ask for all that you need at once
+		LOCK p a 1000                    -> ERR "a" holds permits of p, which is a semaphore: release them before you take it in another mode
+		LOCK.UPGRADE p a                 -> ERR "a" holds permits of p, which is a semaphore: release them before you take it in another mode
 	`)
 }

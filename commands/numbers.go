@@ -76,7 +76,11 @@ func decrBy(tx *fsm.Tx, a Args) resp.Value {
 
 func add(tx *fsm.Tx, key string, by int64) resp.Value {
 	n, deadline := int64(0), fsm.NoDeadline
-	if it := tx.Get(key); it != nil {
+	it, problem := stringAt(tx, key)
+	if problem.IsError() {
+		return problem
+	}
+	if it != nil {
 		var ok bool
 		if n, ok = parseInt(it.Str); !ok {
 			return errNotInt()
@@ -86,13 +90,17 @@ func add(tx *fsm.Tx, key string, by int64) resp.Value {
 	if (by < 0 && n < math.MinInt64-by) || (by > 0 && n > math.MaxInt64-by) {
 		return resp.Error("ERR increment or decrement would overflow")
 	}
-	tx.Set(key, strconv.FormatInt(n+by, 10), deadline)
+	setString(tx, it, key, strconv.FormatInt(n+by, 10), deadline, "incrby")
 	return resp.Int(n + by)
 }
 
 func incrByFloat(tx *fsm.Tx, a Args) resp.Value {
 	key, old, deadline := a.Str(1), "0", fsm.NoDeadline
-	if it := tx.Get(key); it != nil {
+	it, problem := stringAt(tx, key)
+	if problem.IsError() {
+		return problem
+	}
+	if it != nil {
 		old, deadline = it.Str, it.Deadline
 	}
 	x, okX := parseFloat(old)
@@ -108,7 +116,7 @@ func incrByFloat(tx *fsm.Tx, a Args) resp.Value {
 		return errNoNumber()
 	}
 	value := formatFloat(sum)
-	tx.Set(key, value, deadline)
+	setString(tx, it, key, value, deadline, "incrbyfloat")
 	return resp.Bulk(value)
 }
 

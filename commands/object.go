@@ -94,6 +94,9 @@ func objectEncoding(tx *fsm.Tx, a Args) resp.Value {
 	if it == nil {
 		return resp.Null()
 	}
+	if it.Value() != nil {
+		return resp.Bulk(encodingOf(it.Value()))
+	}
 	if _, ok := parseInt(it.Str); ok {
 		return resp.Bulk("int")
 	}
@@ -101,6 +104,60 @@ func objectEncoding(tx *fsm.Tx, a Args) resp.Value {
 		return resp.Bulk("embstr")
 	}
 	return resp.Bulk("raw")
+}
+
+// The sizes up to which Redis stores a value in one piece.
+const (
+	packedEntries = 128     // fields or members
+	packedBytes   = 64      // of each
+	packedNumbers = 512     // members of a set that are all integers
+	packedList    = 8 << 10 // bytes of a list
+)
+
+// encodingOf returns how Redis 7.2 would store a value that it had been given whole.
+func encodingOf(v fsm.Value) string {
+	small := v.Len() <= packedEntries
+	fits := func(s string) bool { small = small && len(s) <= packedBytes; return small }
+	switch v := v.(type) {
+	case *fsm.Hash:
+		if small {
+			v.Each("", func(field, value string) bool { return fits(field) && fits(value) })
+		}
+		return packedOr("hashtable", small)
+	case *fsm.List:
+		bytes := 0
+		v.Each(0, func(element string) bool { bytes += len(element) + 2; return bytes <= packedList })
+		return packedOr("quicklist", bytes <= packedList)
+	case *fsm.Set:
+		if allNumbers(v) {
+			return "intset"
+		}
+		if small {
+			v.Each("", fits)
+		}
+		return packedOr("hashtable", small)
+	case *fsm.Sorted:
+		if small {
+			v.EachByName("", func(m fsm.Scored) bool { return fits(m.Member) })
+		}
+		return packedOr("skiplist", small)
+	}
+	return "raw"
+}
+
+func packedOr(large string, small bool) string {
+	if small {
+		return "listpack"
+	}
+	return large
+}
+
+func allNumbers(s *fsm.Set) bool {
+	numbers := s.Len() <= packedNumbers
+	if numbers {
+		s.Each("", func(member string) bool { _, numbers = parseInt(member); return numbers })
+	}
+	return numbers
 }
 
 func objectFreq(tx *fsm.Tx, a Args) resp.Value {
@@ -131,7 +188,7 @@ func objectRefCount(tx *fsm.Tx, a Args) resp.Value {
 	if it == nil {
 		return resp.Null()
 	}
-	if n, ok := parseInt(it.Str); ok && n >= 0 && n < sharedIntegers {
+	if n, ok := parseInt(it.Str); it.Value() == nil && ok && n >= 0 && n < sharedIntegers {
 		return resp.Int(sharedCount)
 	}
 	return resp.Int(1)

@@ -5,13 +5,28 @@ package commands
 import (
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 )
 
-// WriteReference writes a Markdown table for each group of commands: the locks first, then the others by
+// OwnGroups returns the groups of commands that Redis does not have, in the order in which pages show them.
+func OwnGroups() []string { return []string{"lock", "session", "fencing", "coordination"} }
+
+// Groups returns the groups of the commands that listings show: the own ones first, then those of Redis by
 // name.
+func (t *Table) Groups() []string {
+	names := OwnGroups()
+	own := len(names)
+	for _, c := range t.shownCommands() {
+		if !slices.Contains(names, c.Group) {
+			names = append(names, c.Group)
+		}
+	}
+	slices.Sort(names[own:])
+	return names
+}
+
+// WriteReference writes a Markdown table for each group of commands.
 func (t *Table) WriteReference(w io.Writer) error {
 	groups := map[string][]*Command{}
 	for _, c := range t.shownCommands() {
@@ -22,17 +37,7 @@ func (t *Table) WriteReference(w io.Writer) error {
 			}
 		}
 	}
-	names := slices.Collect(maps.Keys(groups))
-	slices.SortFunc(names, func(a, b string) int {
-		switch {
-		case a == "lock":
-			return -1
-		case b == "lock":
-			return 1
-		}
-		return strings.Compare(a, b)
-	})
-	for _, name := range names {
+	for _, name := range t.Groups() {
 		if err := writeGroup(w, name, groups[name]); err != nil {
 			return err
 		}
@@ -40,9 +45,25 @@ func (t *Table) WriteReference(w io.Writer) error {
 	return nil
 }
 
+// groupHead is what stands above the table of a group: its name, and where its manual is.
+func groupHead(name string) string {
+	title := strings.ToUpper(name[:1]) + strings.ReplaceAll(name[1:], "-", " ")
+	switch name {
+	case "lock":
+		return "Locks\n\nExplained in [locks.md](locks.md); seeing them and taking them back in " +
+			"[operating-locks.md](operating-locks.md)."
+	case "session":
+		return "Sessions\n\nExplained in [locks.md](locks.md#sessions)."
+	case "fencing":
+		return title + "\n\nExplained in [fencing.md](fencing.md)."
+	case "coordination":
+		return title + "\n\nExplained in [coordination.md](coordination.md)."
+	}
+	return title
+}
+
 func writeGroup(w io.Writer, name string, list []*Command) error {
-	title := strings.ToUpper(name[:1]) + name[1:]
-	_, err := fmt.Fprintf(w, "### %s\n\n| Command | What it does |\n|---|---|\n", title)
+	_, err := fmt.Fprintf(w, "### %s\n\n| Command | What it does |\n|---|---|\n", groupHead(name))
 	for _, c := range list {
 		if err != nil {
 			return err

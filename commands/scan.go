@@ -91,13 +91,15 @@ const (
 // scanOptions is what the words after the cursor said.
 type scanOptions struct {
 	pattern string
-	strings bool // whether TYPE lets strings through, which is all that there is
+	typed   bool
+	kind    string // the type that TYPE asks for, in lower case
 	count   int
 }
 
-func readScanOptions(a Args) (o scanOptions, problem resp.Value) {
-	o = scanOptions{pattern: "*", strings: true, count: scanCount}
-	for i := 2; i < len(a); i += 2 {
+// readScanOptions reads the words from word i on. Only SCAN has TYPE.
+func readScanOptions(a Args, i int, typed bool) (o scanOptions, problem resp.Value) {
+	o = scanOptions{pattern: "*", count: scanCount}
+	for ; i < len(a); i += 2 {
 		switch {
 		case i+1 >= len(a):
 			return o, errSyntax()
@@ -112,8 +114,8 @@ func readScanOptions(a Args) (o scanOptions, problem resp.Value) {
 			o.count = int(min(n, scanMaxCount))
 		case a.Is(i, "MATCH"):
 			o.pattern = a.Str(i + 1)
-		case a.Is(i, "TYPE"):
-			o.strings = a.Is(i+1, "STRING")
+		case typed && a.Is(i, "TYPE"):
+			o.typed, o.kind = true, strings.ToLower(a.Str(i+1))
 		default:
 			return o, errSyntax()
 		}
@@ -145,28 +147,32 @@ func parseCursor(s string) (uint64, bool) {
 func (p *scanPoints) scan(tx *fsm.Tx, a Args) resp.Value {
 	cursor, ok := parseCursor(a.Str(1))
 	if !ok {
-		return resp.Error("ERR invalid cursor")
+		return errCursor()
 	}
-	o, problem := readScanOptions(a)
+	o, problem := readScanOptions(a, 2, true)
 	if problem.IsError() {
 		return problem
 	}
-	after, fromStart := "", true
-	if cursor != 0 {
-		after, fromStart = p.resume(tx, cursor)
-	}
+	keys := keySequence(tx)
+	after, fromStart := p.resume(&keys, cursor)
 	found := page{glob: glob{pattern: o.pattern, steps: scanSteps}, count: o.count}
 	var list []resp.Value
-	found.walk(tx, after, fromStart, func(it *fsm.Item) bool {
-		if o.strings {
+	found.walk(tx.Each, after, fromStart, func(it *fsm.Item) bool {
+		if !o.typed || o.kind == it.Type() {
 			list = append(list, resp.Bulk(it.Key))
 		}
 		return true
 	})
 	next := uint64(0)
 	if !found.end {
-		next = p.remember(tx, found.last)
+		next = p.remember(&keys, found.last)
 	}
+	return scanReply(next, list)
+}
+
+func errCursor() resp.Value { return resp.Error("ERR invalid cursor") }
+
+func scanReply(next uint64, list []resp.Value) resp.Value {
 	return resp.Array(resp.Bulk(strconv.FormatUint(next, 10)), resp.Array(list...))
 }
 
@@ -178,14 +184,17 @@ type page struct {
 	end   bool   // no key comes after it
 }
 
+// eachItem calls f with items from a key on, in the order of their keys, until it returns false.
+type eachItem func(from string, f func(*fsm.Item) bool)
+
 // walk calls f with the items that match, from the beginning or behind the key after, until it returns
 // false: then the page is full.
-func (p *page) walk(tx *fsm.Tx, after string, fromStart bool, f func(*fsm.Item) bool) {
+func (p *page) walk(each eachItem, after string, fromStart bool, f func(*fsm.Item) bool) {
 	prefix := p.glob.prefix()
 	from := max(after, prefix)
 	p.end = true
 	visited, full := 0, false
-	tx.Each(from, func(it *fsm.Item) bool {
+	each(from, func(it *fsm.Item) bool {
 		switch {
 		case !fromStart && it.Key <= after:
 			return true
@@ -212,13 +221,45 @@ type scanPoints struct {
 
 type scanPoint struct {
 	cursor uint64
-	db     int
-	key    string
+	of     scanned
+	name   string
 }
 
-func (p *scanPoints) slot(cursor uint64, db int) *atomic.Pointer[scanPoint] {
+// scanned is what a cursor leads through: the keys of a database, or the names in the value of a key.
+type scanned struct {
+	db  int
+	key string // "" for the keys; a key without a name shares its cursors with them
+}
+
+// sequence is names in their order.
+type sequence struct {
+	of     scanned
+	again  bool // what this node remembers may decide
+	length int
+	at     func(place int) (name string, ok bool)
+	each   func(from string, f func(name string) bool)
+}
+
+// keySequence is the keys of the database.
+func keySequence(tx *fsm.Tx) sequence {
+	return sequence{
+		of: scanned{db: tx.DB()}, again: !tx.Writes(), length: tx.Size(),
+		at: func(place int) (string, bool) {
+			if it := tx.At(place); it != nil {
+				return it.Key, true
+			}
+			return "", false
+		},
+		each: func(from string, f func(string) bool) {
+			tx.Each(from, func(it *fsm.Item) bool { return f(it.Key) })
+		},
+	}
+}
+
+func (p *scanPoints) slot(cursor uint64, of scanned) *atomic.Pointer[scanPoint] {
 	// Rank and hash alike make cursors differ; both go into the choice of the slot.
-	mixed := (cursor ^ cursor>>32*0x9e3779b1 ^ uint64(db)*0x85ebca6b) * 0x9e3779b97f4a7c15
+	mixed := cursor ^ cursor>>32*0x9e3779b1 ^ uint64(of.db)*0x85ebca6b ^ keyHash(of.key)<<20
+	mixed *= 0x9e3779b97f4a7c15
 	return &p.slots[mixed>>32%scanSlots]
 }
 
@@ -236,36 +277,39 @@ func keyHash(key string) uint64 {
 	return (sum ^ sum>>32) & hashMask
 }
 
-// remember makes the cursor that leads behind key.
-func (p *scanPoints) remember(tx *fsm.Tx, key string) uint64 {
-	rank := sort.Search(tx.Size(), func(i int) bool {
-		it := tx.At(i)
-		return it == nil || it.Key >= key
+// remember makes the cursor that leads behind a name.
+func (p *scanPoints) remember(q *sequence, name string) uint64 {
+	rank := sort.Search(q.length, func(i int) bool {
+		at, ok := q.at(i)
+		return !ok || at >= name
 	})
-	cursor := keyHash(key)<<rankBits | uint64(min(rank+1, maxRank))
-	p.slot(cursor, tx.DB()).Store(&scanPoint{cursor, tx.DB(), key})
+	cursor := keyHash(name)<<rankBits | uint64(min(rank+1, maxRank))
+	p.slot(cursor, q.of).Store(&scanPoint{cursor, scanned{q.of.db, strings.Clone(q.of.key)}, name})
 	return cursor
 }
 
 // scanWindow is how far from its rank a key is looked for, to either side.
 const scanWindow = 512
 
-// resume returns the key behind which a cursor goes on, or that it begins anew.
-func (p *scanPoints) resume(tx *fsm.Tx, cursor uint64) (after string, fromStart bool) {
-	known := p.slot(cursor, tx.DB()).Load()
-	if known != nil && known.cursor == cursor && known.db == tx.DB() && !tx.Writes() {
-		return known.key, false
+// resume returns the name behind which a cursor goes on, or that it begins anew.
+func (p *scanPoints) resume(q *sequence, cursor uint64) (after string, fromStart bool) {
+	if cursor == 0 {
+		return "", true
+	}
+	known := p.slot(cursor, q.of).Load()
+	if known != nil && known.cursor == cursor && known.of == q.of && q.again {
+		return known.name, false
 	}
 	rank, hash := int(cursor&maxRank)-1, cursor>>rankBits
-	place := max(0, min(rank, tx.Size())-scanWindow)
-	first := tx.At(place)
-	if first == nil {
+	place := max(0, min(rank, q.length)-scanWindow)
+	first, ok := q.at(place)
+	if !ok {
 		return "", true
 	}
 	nearest := scanWindow + 1
-	tx.Each(first.Key, func(it *fsm.Item) bool {
-		if off := max(place-rank, rank-place); off < nearest && keyHash(it.Key) == hash {
-			after, nearest = it.Key, off
+	q.each(first, func(name string) bool {
+		if off := max(place-rank, rank-place); off < nearest && keyHash(name) == hash {
+			after, nearest = name, off
 		}
 		place++
 		return place <= rank+scanWindow
@@ -279,14 +323,13 @@ func randomKey(tx *fsm.Tx, _ Args) resp.Value {
 	if n == 0 {
 		return resp.Null()
 	}
-	pick := (tx.Nonce() ^ tx.Caller().Seq ^ tx.Caller().Conn<<32) * 0x9e3779b97f4a7c15 >> 1
 	reply := resp.Null()
 	take := func(it *fsm.Item) bool {
 		reply = resp.Bulk(it.Key)
 		return false
 	}
 	// The place may hold a key that is due; then the next one that is not, perhaps from the beginning.
-	tx.Each(tx.At(int(pick%uint64(n))).Key, take)
+	tx.Each(tx.At(tx.Random(n)).Key, take)
 	if reply.IsNull() {
 		tx.Each("", take)
 	}

@@ -171,11 +171,17 @@ func (c condition) met(it *fsm.Item, compare string) bool {
 	case ifExists:
 		return it != nil
 	case ifEqual:
-		return it != nil && it.Str == compare
+		return it != nil && it.Str == compare // of a string, as whoever asks has seen to
 	case ifOther:
 		return it == nil || it.Str != compare
 	}
 	return true
+}
+
+// allows tells whether SET may set a key, at which it stands. NX takes it, which nobody may while it is
+// frozen.
+func (o *setOptions) allows(tx *fsm.Tx, key string, it *fsm.Item) bool {
+	return o.when.met(it, o.compare) && (o.when != ifAbsent || tx.Frozen(key) == nil)
 }
 
 func set(tx *fsm.Tx, a Args) resp.Value {
@@ -188,11 +194,14 @@ func set(tx *fsm.Tx, a Args) resp.Value {
 		return problem
 	}
 	old := tx.Get(a.Str(1))
+	if shown := valueOf(old); shown.IsError() && (o.get || o.when.compares()) {
+		return shown
+	}
 	reply := resp.OK()
 	if o.get {
 		reply = valueOf(old)
 	}
-	if !o.when.met(old, o.compare) {
+	if !o.allows(tx, a.Str(1), old) {
 		if o.get {
 			return reply
 		}
@@ -200,16 +209,20 @@ func set(tx *fsm.Tx, a Args) resp.Value {
 	}
 	switch {
 	case o.ends == endsKeep && old != nil:
-		tx.Replace(old, a.Str(1), a.Str(2), old.Deadline)
+		setString(tx, old, a.Str(1), a.Str(2), old.Deadline, "set")
 	case o.time == 0:
-		tx.Replace(old, a.Str(1), a.Str(2), fsm.NoDeadline)
-	case left <= 0:
-		tx.Delete(a.Str(1)) // it was over before it began
-	default:
-		tx.Replace(old, a.Str(1), a.Str(2), tx.Clock().After(left))
+		setString(tx, old, a.Str(1), a.Str(2), fsm.NoDeadline, "set")
+	case left > 0:
+		setString(tx, old, a.Str(1), a.Str(2), tx.Clock().After(left), "set")
+		tx.Notify(fsm.EventGeneric, "expire", a.Str(1))
+	case old != nil:
+		drop(tx, old) // it was over before it began
 	}
 	return reply
 }
+
+// compares tells whether the condition is about the value.
+func (c condition) compares() bool { return c == ifEqual || c == ifOther }
 
 // setKeyFlags says how one call of SET uses its key.
 func setKeyFlags(a Args) string {
@@ -222,10 +235,10 @@ func setKeyFlags(a Args) string {
 }
 
 func setNX(tx *fsm.Tx, a Args) resp.Value {
-	if tx.Get(a.Str(1)) != nil {
+	if tx.Get(a.Str(1)) != nil || tx.Frozen(a.Str(1)) != nil {
 		return resp.Int(0)
 	}
-	tx.Set(a.Str(1), a.Str(2), fsm.NoDeadline)
+	setString(tx, nil, a.Str(1), a.Str(2), fsm.NoDeadline, "set")
 	return resp.Int(1)
 }
 
@@ -236,7 +249,8 @@ func setWithTTL(name string, unit int64) Handler {
 		if problem.IsError() {
 			return problem
 		}
-		tx.Set(a.Str(1), a.Str(3), tx.Clock().After(left))
+		setString(tx, tx.Get(a.Str(1)), a.Str(1), a.Str(3), tx.Clock().After(left), "set")
+		tx.Notify(fsm.EventGeneric, "expire", a.Str(1))
 		return resp.OK()
 	}
 }
@@ -247,28 +261,36 @@ func getEx(tx *fsm.Tx, a Args) resp.Value {
 		return errSyntax()
 	}
 	it := tx.Get(a.Str(1))
-	if it == nil {
-		return resp.Null() // Redis does not look at the time then
+	if it == nil || it.Value() != nil {
+		return valueOf(it) // Redis does not look at the time then
 	}
 	left, problem := o.left(tx, a, "getex")
 	if problem.IsError() {
 		return problem
 	}
 	switch {
+	case o.ends == endsPersist && it.Deadline == fsm.NoDeadline:
 	case o.ends == endsPersist:
 		tx.SetDeadline(it, fsm.NoDeadline)
+		tx.Notify(fsm.EventGeneric, "persist", it.Key)
 	case o.time == 0:
 	case left <= 0:
-		tx.Delete(it.Key)
+		drop(tx, it)
 	default:
 		tx.SetDeadline(it, tx.Clock().After(left))
+		tx.Notify(fsm.EventGeneric, "expire", it.Key)
 	}
 	return valueOf(it)
 }
 
 // delIfEqual is the compare-and-delete that lock libraries otherwise need a script for.
 func delIfEqual(tx *fsm.Tx, a Args) resp.Value {
-	return zeroOne(tx.Unlock(a.Str(1), a.Str(2)))
+	it, problem := stringAt(tx, a.Str(1))
+	if problem.IsError() || it == nil || it.Str != a.Str(2) {
+		return orZero(problem)
+	}
+	tx.Release(it)
+	return resp.Int(1)
 }
 
 func delEx(tx *fsm.Tx, a Args) resp.Value {
@@ -283,5 +305,17 @@ func delEx(tx *fsm.Tx, a Args) resp.Value {
 		return errSyntax()
 	}
 	it := tx.Get(a.Str(1))
-	return zeroOne(it != nil && when.met(it, compare) && tx.Delete(it.Key))
+	switch {
+	case it == nil:
+		return resp.Int(0)
+	case it.Value() != nil && when.compares():
+		return errWrongType()
+	case !when.met(it, compare):
+		return resp.Int(0)
+	case when == ifEqual:
+		tx.Release(it)
+		return resp.Int(1)
+	}
+	drop(tx, it)
+	return resp.Int(1)
 }

@@ -126,39 +126,64 @@ func errValueSize() resp.Value {
 	return resp.Error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
 }
 
-// valueOf is the reply that shows an item's value.
+// valueOf is the reply that shows an item's value: an error where it is no string.
 func valueOf(it *fsm.Item) resp.Value {
-	if it == nil {
+	switch {
+	case it == nil:
 		return resp.Null()
+	case it.Value() != nil:
+		return errWrongType()
 	}
 	return resp.Bulk(it.Str)
+}
+
+// setString puts a string under key, and tells of it.
+func setString(tx *fsm.Tx, old *fsm.Item, key, value string, deadline fsm.Clock, event string) {
+	tx.Replace(old, key, value, deadline)
+	tx.Notify(fsm.EventString, event, key)
+}
+
+// drop removes an item, and tells of it.
+func drop(tx *fsm.Tx, it *fsm.Item) {
+	tx.Delete(it.Key)
+	tx.Notify(fsm.EventGeneric, "del", it.Key)
 }
 
 func get(tx *fsm.Tx, a Args) resp.Value { return valueOf(tx.Get(a.Str(1))) }
 
 func getSet(tx *fsm.Tx, a Args) resp.Value {
-	old := valueOf(tx.Get(a.Str(1)))
-	tx.Set(a.Str(1), a.Str(2), fsm.NoDeadline)
+	it := tx.Get(a.Str(1))
+	old := valueOf(it)
+	if !old.IsError() {
+		setString(tx, it, a.Str(1), a.Str(2), fsm.NoDeadline, "set")
+	}
 	return old
 }
 
 func getDel(tx *fsm.Tx, a Args) resp.Value {
-	old := valueOf(tx.Get(a.Str(1)))
-	tx.Delete(a.Str(1))
+	it := tx.Get(a.Str(1))
+	old := valueOf(it)
+	if it != nil && !old.IsError() {
+		drop(tx, it)
+	}
 	return old
 }
 
 func mget(tx *fsm.Tx, a Args) resp.Value {
 	list := make([]resp.Value, 0, len(a)-1)
 	for i := 1; i < len(a); i++ {
-		list = append(list, valueOf(tx.Get(a.Str(i))))
+		v := valueOf(tx.Get(a.Str(i)))
+		if v.IsError() {
+			v = resp.Null() // of another type
+		}
+		list = append(list, v)
 	}
 	return resp.Array(list...)
 }
 
 func setPairs(tx *fsm.Tx, a Args) {
 	for i := 1; i < len(a); i += 2 {
-		tx.Set(a.Str(i), a.Str(i+1), fsm.NoDeadline)
+		setString(tx, tx.Get(a.Str(i)), a.Str(i), a.Str(i+1), fsm.NoDeadline, "set")
 	}
 }
 
@@ -175,7 +200,7 @@ func msetNX(tx *fsm.Tx, a Args) resp.Value {
 		return errArity("msetnx")
 	}
 	for i := 1; i < len(a); i += 2 {
-		if tx.Get(a.Str(i)) != nil {
+		if tx.Get(a.Str(i)) != nil || tx.Frozen(a.Str(i)) != nil {
 			return resp.Int(0)
 		}
 	}
@@ -184,10 +209,11 @@ func msetNX(tx *fsm.Tx, a Args) resp.Value {
 }
 
 func strLen(tx *fsm.Tx, a Args) resp.Value {
-	if it := tx.Get(a.Str(1)); it != nil {
-		return resp.Int(int64(len(it.Str)))
+	it, problem := stringAt(tx, a.Str(1))
+	if problem.IsError() || it == nil {
+		return orZero(problem)
 	}
-	return resp.Int(0)
+	return resp.Int(int64(len(it.Str)))
 }
 
 func getRange(tx *fsm.Tx, a Args) resp.Value {
@@ -199,8 +225,11 @@ func getRange(tx *fsm.Tx, a Args) resp.Value {
 	if !ok {
 		return errNotInt()
 	}
-	it := tx.Get(a.Str(1))
-	if it == nil {
+	it, problem := stringAt(tx, a.Str(1))
+	switch {
+	case problem.IsError():
+		return problem
+	case it == nil:
 		return resp.Bulk("")
 	}
 	return resp.Bulk(slice(it.Str, start, end))
@@ -235,7 +264,11 @@ func setRange(tx *fsm.Tx, a Args) resp.Value {
 	}
 	key, piece := a.Str(1), a[3]
 	value, deadline := "", fsm.NoDeadline
-	if it := tx.Get(key); it != nil {
+	it, problem := stringAt(tx, key)
+	if problem.IsError() {
+		return problem
+	}
+	if it != nil {
 		value, deadline = it.Str, it.Deadline
 	}
 	if len(piece) == 0 {
@@ -247,20 +280,23 @@ func setRange(tx *fsm.Tx, a Args) resp.Value {
 	grown := make([]byte, max(len(value), int(offset)+len(piece)))
 	copy(grown, value)
 	copy(grown[offset:], piece)
-	tx.Set(key, string(grown), deadline)
+	setString(tx, it, key, string(grown), deadline, "setrange")
 	return resp.Int(int64(len(grown)))
 }
 
 func appendValue(tx *fsm.Tx, a Args) resp.Value {
 	key, piece := a.Str(1), a.Str(2)
-	it := tx.Get(key)
-	if it == nil {
-		tx.Set(key, piece, fsm.NoDeadline)
+	it, problem := stringAt(tx, key)
+	switch {
+	case problem.IsError():
+		return problem
+	case it == nil:
+		setString(tx, it, key, piece, fsm.NoDeadline, "append")
 		return resp.Int(int64(len(piece)))
 	}
 	if len(it.Str)+len(piece) > maxValue {
 		return errValueSize()
 	}
-	tx.Set(key, it.Str+piece, it.Deadline)
+	setString(tx, it, key, it.Str+piece, it.Deadline, "append")
 	return resp.Int(int64(len(it.Str) + len(piece)))
 }

@@ -30,10 +30,11 @@ func TestTable(t *testing.T) {
 		if c.Name != strings.ToLower(c.Name) || len(c.Name) > longestName {
 			wrong("has no name that Lookup can find")
 		}
-		if (c.Handler != nil) == (c.Local != nil) && len(c.Sub) == 0 {
-			wrong("must have either a Handler or a Local")
+		if c.Handler == nil && c.Local == nil && len(c.Sub) == 0 {
+			wrong("must have a Handler or a Local")
 		}
-		if c.Handler != nil && c.Has(Write) == c.Has(ReadOnly) {
+		reads := c.Has(ReadOnly) || c.Has(PubSub) && !c.Numbered() // PUBSUB is no read by Redis' word
+		if c.Handler != nil && c.Local == nil && c.Numbered() == reads {
 			wrong("must either write or read")
 		}
 		if c.Local != nil && (c.Has(Write) || c.Has(ReadOnly)) {
@@ -62,25 +63,34 @@ func TestTable(t *testing.T) {
 	})
 }
 
-// writesWithoutKeys are the writes that are about whole databases.
-func writesWithoutKeys() []string { return []string{"flushall", "flushdb", "swapdb"} }
+// writesWithoutKeys are the writes that are about whole databases, or about sessions.
+func writesWithoutKeys() []string {
+	return []string{"flushall", "flushdb", "swapdb", "lock.freeze", "lock.thaw",
+		"session.open", "session.ping", "session.attach", "session.close"}
+}
 
 func checkKeys(c *Command, wrong func(string)) {
 	k := c.Keys
-	none := k == Keys{}
+	none := k == Keys{} && c.NumKeys == 0
 	if c.Has(Write) && none != slices.Contains(writesWithoutKeys(), c.Name) {
 		wrong("writes, and its keys are not said")
 	}
 	if none != (c.KeyFlags == "") {
 		wrong("has keys without KeyFlags, or KeyFlags without keys")
 	}
-	if none {
+	if c.Has(MovableKeys) != (c.NumKeys > 0 || c.GetKeys != nil) {
+		wrong("whether its keys are movable and how they are found do not fit")
+	}
+	if k == (Keys{}) {
 		return
 	}
 	if k.First < 1 || k.Step < 1 || (k.Last > 0 && k.Last < k.First) {
 		wrong("its keys are nowhere")
 	}
 	least := max(c.Arity, -c.Arity)
+	if c.KeyFlags == "not_key" { // a shard channel
+		return
+	}
 	if k.First >= least || k.Last >= least {
 		wrong("has fewer words than keys")
 	}
@@ -101,8 +111,14 @@ func checkSyntax(c *Command, wrong func(string)) {
 	}
 	least := 1 + len(strings.Split(c.FullName(), "|")) - 1
 	for _, a := range args {
-		if !a.optional {
-			least += max(1, len(a.inner))
+		switch {
+		case a.optional:
+		case a.kind == "block":
+			least += len(a.inner)
+		case a.token != "" && a.kind != "pure-token": // the option's name and what follows it
+			least += 2
+		default:
+			least++
 		}
 	}
 	if most := max(c.Arity, -c.Arity); len(c.Sub) == 0 && least != most {
@@ -163,8 +179,8 @@ func TestRunRefusesWhatIsNotForTheLog(t *testing.T) {
 	if got := d.do("GET k"); got != "(nil)" {
 		t.Error(got)
 	}
-	for _, c := range []string{"PING", "COMMAND"} {
-		seq := d.apply(commandOf(c), false)
+	for _, c := range []string{"SCRIPT KILL", "COMMAND COUNT"} {
+		seq := d.apply(commandOf(strings.Fields(c)...), false)
 		if got := show(d.answers[seq]); !strings.Contains(got, "cannot run in the state machine") {
 			t.Error(got)
 		}
@@ -175,17 +191,41 @@ func TestRunRefusesWhatIsNotForTheLog(t *testing.T) {
 	}
 }
 
+// Who writes one of lockd's own commands wrongly is told how it is written; of Redis' commands only what Redis
+// tells.
+func TestSyntaxIsTold(t *testing.T) {
+	d := newDriver(t)
+	for line, want := range map[string]string{
+		"LOCK.EVENTS SINCE 1": "ERR syntax error: LOCK.EVENTS FROM <number | $> [MATCH pattern] [COUNT count] [BLOCK ms]",
+		"fence.list FOO 1":    "ERR syntax error: FENCE.LIST [CURSOR cursor] [COUNT count]",
+		"SET k v FOO":         "ERR syntax error",
+		"EVAL return{redis.pcall('FENCE.LIST','FOO')['err']} 0": "[ERR syntax error: FENCE.LIST [CURSOR cursor] [COUNT count]]",
+	} {
+		if got := d.do(line); got != want {
+			t.Errorf("%s: %s, want %s", line, got, want)
+		}
+	}
+}
+
 func TestWriteReference(t *testing.T) {
 	var page bytes.Buffer
 	if err := New().WriteReference(&page); err != nil {
 		t.Fatal(err)
 	}
 	text := page.String()
-	if !strings.HasPrefix(text, "### Lock\n") {
+	if !strings.HasPrefix(text, "### Locks\n") {
 		t.Error("the locks do not come first")
 	}
+	at := 0
+	for _, head := range []string{"Locks", "Sessions", "Fencing", "Coordination", "Connection", "Sorted set", "String"} {
+		found := strings.Index(text, "\n### "+head+"\n")
+		if head != "Locks" && found <= at {
+			t.Errorf("%s stands at %d, which is not behind %d", head, found, at)
+		}
+		at = max(at, found)
+	}
 	for _, want := range []string{
-		"| `OBJECT ENCODING key` |", `[NX \| XX \|`, "| `LOCK key [owner ttl-ms [WAIT ms] [NOTE text]]` |",
+		"| `OBJECT ENCODING key` |", `[NX \| XX \|`, "| `LOCK key [owner [ttl-ms] [WAIT ms] [PRIO prio] [SHARED \\| UPDATE",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("it lacks %s", want)

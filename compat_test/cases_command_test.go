@@ -24,6 +24,8 @@ func commandCases() []group {
 			anyorder: COMMAND LIST FILTERBY PATTERN {getset|GETSE?|"object|enc*"|nosuch*|p?xpire*}
 			COMMAND LIST FILTERBY PATTERN a FILTERBY PATTERN b
 			COMMAND GETKEYS {get|set|mset|del|object|nosuch|ping|time|keys}
+			COMMAND GETKEYS {eval|evalsha|eval_ro|evalsha_ro} s {0|1|2|x|-1} k
+			COMMAND GETKEYS {sintercard|zunion|lmpop} {0|1|x} k left
 			COMMAND GETKEYS {get|set|setnx|ttl|del|mset|rename|nosuch|ping|time|keys|scan|select} a
 			COMMAND {GETKEYS|GETKEYSANDFLAGS} {get|set|setnx|ttl|del|mset|rename|copy|exists|ping|object|nosuch} a b
 			COMMAND {GETKEYS|GETKEYSANDFLAGS} {set|setex|mset|msetnx|del|mget|copy|expire|getex} a b c

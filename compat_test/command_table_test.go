@@ -17,6 +17,9 @@ func tableDiffers() map[string]string {
 		"time":             "flags categories", // its time comes with the log, so it is a read
 		"config|resetstat": "tips",             // as Redis 7.2 has them
 		"config|rewrite":   "tips",
+		"script|exists":    "flags", // a read of the state
+		"zrank":            "arity",
+		"zrevrank":         "arity",
 	}
 }
 

@@ -14,16 +14,25 @@ import (
 // families are all cases, by the file they stand in.
 func families() map[string][]group {
 	return map[string][]group{
-		"set":        setCases(),
-		"strings":    stringCases(),
-		"numbers":    numberCases(),
-		"expiry":     expiryCases(),
-		"keys":       keyCases(),
-		"databases":  databaseCases(),
-		"patterns":   patternCases(),
-		"command":    commandCases(),
-		"connection": connectionCases(),
-		"random":     nil, // made by randomScripts
+		"set":          setCases(),
+		"strings":      stringCases(),
+		"numbers":      numberCases(),
+		"expiry":       expiryCases(),
+		"keys":         keyCases(),
+		"databases":    databaseCases(),
+		"patterns":     patternCases(),
+		"command":      commandCases(),
+		"connection":   connectionCases(),
+		"scripts":      scriptCases(),
+		"transactions": transactionCases(),
+		"types":        typeCases(),
+		"hashes":       hashCases(),
+		"lists":        listCases(),
+		"sets":         setValueCases(),
+		"sorted":       sortedCases(),
+		"ranges":       rangeCases(),
+		"blocking":     blockingCases(),
+		"random":       nil, // made by randomScripts
 	}
 }
 

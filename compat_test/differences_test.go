@@ -63,14 +63,35 @@ func differences() []difference {
 			"Redis compares such words as C strings: NX\\x00 counts as NX.", true},
 		{"numbers-x86", "INCRBYFLOAT computes as Redis does on x86, on every kind of machine.",
 			"Redis' long double differs between processors; a replicated state may not.", false},
+		{"lua-syntax", "What a script that cannot be compiled is told names the line and the word, not always in Lua's words.",
+			"Another compiler reads it.", true},
+		{"script-undo", "A script that fails has done nothing: what it wrote before is taken back.",
+			"Redis keeps what was written until then. A script that returns an error has not failed.", true},
+		{"script-budget", "A script ends with an error after about 500,000 instructions or 24 MiB; SCRIPT KILL has nothing to kill.",
+			"It runs on every node, with nothing beside it. Redis lets it run, and answers BUSY to everybody else.", true},
+		{"script-cache", "Scripts are known to all nodes and survive a restart; of those that came by EVAL the last 500 stay.",
+			"EVALSHA gets NOSCRIPT only if nobody has loaded the script.", false},
+		{"script-lua", "There are no coroutines, no string.dump and no metatable of the globals, and redis.log writes nothing; pairs goes in the order in which keys came.",
+			"Every node must come to the same end, and a script runs on all of them.", true},
+		{"multi-size", "A transaction has at most 10,000 commands of 4 MiB together.", "It becomes one entry of the log.", false},
 		{"wait", "WAIT and WAITAOF reply at once, also on a follower, and no replicas on a node that is alone.",
 			"What was answered is on disk on a majority already; there is nothing to wait for. " +
 				"What the number says is in discovery.md.", false},
 		{"role", "Offsets in ROLE and INFO are indexes of the Raft log; a follower says slave and slave_read_only:0.",
 			"Clients look for the master by these words, and any node takes any command.", false},
-		{"tracking", "CLIENT TRACKING ON, CLIENT PAUSE, MONITOR, CONFIG REWRITE and most of ACL answer with an error that says why.",
-			"lockd sends no invalidations yet, has one user, and never writes its file; a pause would keep holders from " +
-				"renewing their locks.", false},
+		{"refused", "CLIENT PAUSE, MONITOR, CONFIG REWRITE and most of ACL answer with an error that says why.",
+			"lockd has one user, and never writes its file; a pause would keep holders from renewing their locks.", false},
+		{"pushes", "What a command pushes to its own connection comes after its reply, unless it has waited; what several patterns match comes in their order.",
+			"Redis 7.2 does so too; 7.0 writes the push first.", false},
+		{"pubsub", "Channels are those of the whole cluster, and a subscription ends when its node falls behind or is not heard: " +
+			"the connection is closed then. A pattern that takes more than 16,384 steps to compare with a channel does not match it.",
+			"Its client subscribes anew and knows that it may have missed messages.", false},
+		{"tracking", "Client-side caching: what a script declares is tracked, and CLIENT TRACKING's REDIRECT must be a connection of the same node. " +
+			"With BCAST each key is told by itself.", "What a script reads is not known before it runs.", false},
+		{"events", "notify-keyspace-events holds for the node where it is set: its clients get the events of all nodes. e, t, d and m bring nothing.",
+			"Nothing is evicted, and there are no streams and modules.", false},
+		{"clients", "CLIENT LIST, KILL and UNBLOCK are about the connections of all nodes; one that does not answer within a second is left out.",
+			"A client does not know by which node another one is connected.", false},
 		{"client-names", "A client's name, and what it says of its library, have at most 1,024 bytes; CLIENT LIST shows fd=-1.",
 			"Each connection keeps them.", false},
 		{"slowlog", "SLOWLOG counts from submission to reply, a pipeline's commands as one entry, and does not show owners and values.",
@@ -86,8 +107,21 @@ func differences() []difference {
 		{"info", "INFO leaves out fields that would have no true value here, and has the sections Locks, Raft and Clock. " +
 			"It reports a Redis version of 7.2, and that of lockd beside it.",
 			"Clients choose what they send by the version.", false},
-		{"types", "There are strings only: no command for hashes, lists, sets, sorted sets or streams yet.",
-			"They come later, as far as lock libraries need them. TYPE, and SCAN with TYPE, know the word string only.", false},
+		{"types", "There are no streams, no geographical indexes, no bitmaps and no HyperLogLog, and no SORT, LCS, DUMP, RESTORE and FUNCTION: " +
+			"their commands are unknown.",
+			"No lock library needs them.", false},
+		{"redis72", "Where Redis 7.2 differs from 7.0 lockd does as 7.2: ZRANK and ZREVRANK take WITHSCORE, scores have as few digits as " +
+			"say the same number, a small list and a small set are a listpack, LPOS refuses the lowest RANK that there is, and a timeout " +
+			"beyond all time is out of range.",
+			"It reports a version of 7.2.", true},
+		{"value-order", "Fields of hashes and members of sets come in the order of their names, also from HSCAN, SSCAN and ZSCAN.",
+			"Redis' order follows from how it stores them, and changes with their number. Here every node must have the same.", false},
+		{"negative-zero", "The score -0 is 0 at once.", "Redis keeps it or not, by how it stores the set.", false},
+		{"random-members", "SPOP, SRANDMEMBER, HRANDFIELD and ZRANDMEMBER choose by a number that the log entry carries, and reply at most " +
+			"1,048,576 members where a negative count asks for more than there are.",
+			"All nodes must choose alike.", false},
+		{"blocked-types", "A command that waits at several keys passes over one that has become of another type meanwhile.",
+			"As Redis 7.0; Redis 7.2 answers WRONGTYPE if another of its keys then has an element.", false},
 	}
 }
 

@@ -35,19 +35,24 @@ func startLockd(t *testing.T) string {
 		return addr
 	}
 	dir := t.TempDir()
+	program := buildLockd(t, dir)
+	ports := freePorts(t, 2)
+	return run(t, ports[0], program, "--port", ports[0], "--cluster-port", ports[1],
+		"--dir", filepath.Join(dir, "data"), "--log-store", "memory", "--log-level", "warn")
+}
+
+// buildLockd builds the program into a folder.
+func buildLockd(t *testing.T, dir string) string {
 	program := filepath.Join(dir, "lockd")
-	build := exec.Command("go", "build", "-o", program, "..")
-	if out, err := build.CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", program, "..").CombinedOutput(); err != nil {
 		t.Fatalf("cannot build lockd: %v\n%s", err, out)
 	}
-	port := freePort(t)
-	return run(t, port, program, "--port", port, "--cluster-port", freePort(t),
-		"--dir", filepath.Join(dir, "data"), "--log-store", "memory", "--log-level", "warn")
+	return program
 }
 
 // startRedis runs a redis-server on a free port and returns its address.
 func startRedis(t *testing.T) string {
-	port := freePort(t)
+	port := freePorts(t, 1)[0]
 	return run(t, port, "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "",
 		"--appendonly", "no", "--dir", t.TempDir(), "--daemonize", "no")
 }
@@ -95,13 +100,17 @@ func answers(addr string) bool {
 	return err == nil && replies[0][0] == ':'
 }
 
-func freePort(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// freePorts are n different ports that nobody listens on at the moment.
+func freePorts(t *testing.T, n int) (ports []string) {
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		ports = append(ports, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	return ports
 }
 
 // peer is a connection to a server.

@@ -8,6 +8,8 @@
 //	near(50)     integers may differ by 50, for what time does between the command and its reply; and where
 //	             the reply was recorded, by the time since, for what counts down to a date
 //	anyorder     elements may come in any order
+//	number       numbers may be written with more or fewer digits
+//	anynumber    both
 //	shape        only the form must be equal: types, lengths of arrays, and where integers stand
 //	differs(x)   differs on purpose, for the reason x in the list of differences
 //
@@ -49,7 +51,7 @@ type rule struct {
 }
 
 // rulePrefix is a rule in front of a line.
-var rulePrefix = regexp.MustCompile(`^(near|anyorder|shape|differs)(?:\(([a-z0-9-]+)\))?:\s+`)
+var rulePrefix = regexp.MustCompile(`^(near|anyorder|number|anynumber|shape|differs)(?:\(([a-z0-9-]+)\))?:\s+`)
 
 func parseLine(line string) (step, error) {
 	s := step{}

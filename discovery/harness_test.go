@@ -131,6 +131,7 @@ func (s *state) Leave(uint64, bool)        {}
 func (s *state) Unblock(uint64, bool) bool { return false }
 func (s *state) Snapshot() error           { return nil }
 func (s *state) Status() session.Status    { return session.Status{} }
+func (s *state) Ordinal() uint64           { return 0 }
 
 // node is one of the group: three ports.
 type node struct {

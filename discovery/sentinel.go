@@ -88,6 +88,7 @@ func (stateless) Leave(uint64, bool)        {}
 func (stateless) Unblock(uint64, bool) bool { return false }
 func (stateless) Snapshot() error           { return errors.New("a Sentinel has no state") }
 func (stateless) Status() session.Status    { return session.Status{} }
+func (stateless) Ordinal() uint64           { return 0 }
 
 // commands are those that are not about the connection, but for SENTINEL itself.
 func (s *Sentinel) commands() []commands.Command {

@@ -32,7 +32,7 @@ func (lockRunner) Run(tx *Tx, words [][]byte) Reply {
 		tx.Set(key, str(words[2]), tx.Clock().After(ttl))
 		return resp.OK()
 	case "delifeq":
-		if tx.Unlock(key, str(words[2])) {
+		if _, released := tx.Unlock(key, str(words[2]), 0); released {
 			return resp.Int(1)
 		}
 	}
@@ -121,10 +121,16 @@ func (f *feeder) fill(n int, ttl int) {
 	}
 }
 
-func BenchmarkApply(b *testing.B) {
+func BenchmarkApply(b *testing.B) { benchmarkApply(b, EntryVersionFirst) }
+
+// BenchmarkApplyEvents is BenchmarkApply with entries that tell of events.
+func BenchmarkApplyEvents(b *testing.B) { benchmarkApply(b, VersionLocks) }
+
+func benchmarkApply(b *testing.B, version byte) {
 	for _, keys := range []int{0, 100_000, 1_000_000} {
 		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
 			f := newFeeder(b, New(lockRunner{}))
+			f.version = version
 			f.fill(keys, 1_000_000)
 			sets, dels := make([]Command, 64), make([]Command, 64)
 			b.ReportAllocs()
@@ -221,4 +227,101 @@ func BenchmarkSnapshot(b *testing.B) {
 			}
 		}
 	})
+}
+
+func (noSink) Push(string, uint64, Reply)       {}
+func (noSink) Changed(int, string, Caller)      {}
+func (noSink) Flushed(Caller)                   {}
+func (noSink) Listens(string, uint64, Listens)  {}
+func (noSink) Event(int, Event, string, string) {}
+
+func (lockRunner) Match(pattern, channel string) bool { return pattern == "*" || pattern == channel }
+
+// BenchmarkDeadlockSearch refuses and lets wait while 10,000 others wait: each for one lock of a hundred, or for
+// two of them.
+func BenchmarkDeadlockSearch(b *testing.B) {
+	for name, ask := range map[string]string{
+		"one each": "lock k%d o%d wait=999999", "two each": "lock k%d,l%[1]d o%[2]d wait=999999",
+	} {
+		b.Run(name, func(b *testing.B) {
+			f := &feeder{tb: b, m: New(locksRunner{}), version: VersionLocks}
+			f.apply(Command{Kind: KindRegister})
+			for i := range 100 {
+				f.apply(on(1, fmt.Sprintf("lock k%d h%d", i, i), fmt.Sprintf("lock l%d h%d", i, i)))
+			}
+			for i := range 10_000 {
+				f.apply(on(uint64(2+i), fmt.Sprintf(ask, i%100, i)))
+			}
+			w := &waiter{keys: []string{"k1"}, lock: Wish{Owner: "h2", Prio: DefaultPrio}}
+			for b.Loop() {
+				if f.m.cycle(w) != nil {
+					b.Fatal("there is no cycle")
+				}
+			}
+		})
+	}
+}
+
+// TestBytesOfAWaiter reports what one takes in memory who waits for a lock that many want, fresh and restored.
+func TestBytesOfAWaiter(t *testing.T) {
+	n := manyLocks(50_000)
+	parked := func(n int) *Machine {
+		f := &feeder{tb: t, m: New(locksRunner{}), version: VersionLocks}
+		f.apply(Command{Kind: KindRegister})
+		for i := range uint64(n) {
+			f.apply(on(1+i, fmt.Sprintf("lock lock:0123456789abcdef! owner-%014d wait=999999", i)))
+		}
+		return f.m
+	}
+	const few = mostEvents // what is kept of events is no waiter's, and is as much for both
+	before := heap()
+	less := parked(few)
+	between := heap()
+	more := parked(few + n)
+	fresh := (heap() - between - (between - before)) / int64(n)
+	counted := (more.Bytes() - less.Bytes()) / int64(n)
+	live := func(data []byte) int64 {
+		before, m := heap(), New(locksRunner{})
+		if err := m.Restore(bytes.NewReader(data)); err != nil {
+			t.Fatal(err)
+		}
+		bytes := heap() - before
+		runtime.KeepAlive(m)
+		return bytes
+	}
+	restored := (live(snapshotOf(t, more)) - live(snapshotOf(t, less))) / int64(n)
+	t.Logf("%d waiters: %d bytes live each, %d when restored, counted as %d", n, fresh, restored, counted)
+	if max(fresh, restored) >= 500 {
+		t.Errorf("who waits takes %d or %d bytes, less than 500 were meant", fresh, restored)
+	}
+	runtime.KeepAlive(less)
+	runtime.KeepAlive(more)
+}
+
+// BenchmarkDeadlockChain lets an owner ask for a lock whose holder waits for another one, whose holder waits in
+// turn, and so on, beside 10,000 who wait for one of these locks.
+func BenchmarkDeadlockChain(b *testing.B) {
+	for _, owners := range []int{3, 10, 100} {
+		f := &feeder{tb: b, m: New(locksRunner{}), version: VersionLocks}
+		f.apply(Command{Kind: KindRegister})
+		for i := range owners {
+			f.apply(on(1, fmt.Sprintf("lock k%d o%d", i, i)))
+		}
+		for i := range owners - 1 {
+			f.apply(on(uint64(2+i), fmt.Sprintf("lock k%d o%d wait=999999", i+1, i)))
+		}
+		for i := range 10_000 {
+			f.apply(on(uint64(2+owners+i), fmt.Sprintf("lock k%d other%d wait=999999", i%owners, i)))
+		}
+		for name, owner := range map[string]string{"waits": "stranger", "closes": fmt.Sprint("o", owners-1)} {
+			b.Run(fmt.Sprintf("%s/owners=%d", name, owners), func(b *testing.B) {
+				w := &waiter{keys: []string{"k0"}, lock: Wish{Owner: owner, Prio: DefaultPrio}}
+				for b.Loop() {
+					if found := f.m.cycle(w) != nil; found != (name == "closes") {
+						b.Fatalf("there is a cycle: %v", found)
+					}
+				}
+			})
+		}
+	}
 }

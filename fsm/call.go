@@ -9,5 +9,6 @@ type Call struct {
 	Read    bool // changes nothing: rides along with an entry instead of being logged
 	Long    bool // a read that may be long: runs beside later entries
 	Grows   bool // may add to the state: refused while the disk is nearly full
+	Here    bool // answered when this node has applied it, though the leader's answer may come before
 	Reply   Reply
 }

@@ -18,26 +18,34 @@ const (
 	KindAdmit   // words: node, disk, cluster address, NONVOTER or nothing
 	KindForget  // word: node
 	KindSilence // words: node, incarnation
+
+	// Since entries of version 3.
+	KindExec // the commands of a transaction; exec.go says how its words tell them
 )
 
 // isOrder tells whether a command is about nodes.
-func (k Kind) isOrder() bool { return k == KindRegister || k >= KindAdmit }
+func (k Kind) isOrder() bool { return k == KindRegister || k >= KindAdmit && k <= KindSilence }
 
 // Since is the version of entries that first may hold a command of this kind. In an older one it would stop
 // every node.
 func (k Kind) Since() int {
-	if k <= lastKind(EntryVersionFirst) {
-		return EntryVersionFirst
+	for v := byte(EntryVersionFirst); v < EntryVersion; v++ {
+		if k <= lastKind(v) {
+			return int(v)
+		}
 	}
-	return versionMembers
+	return EntryVersion
 }
 
 // lastKind is the last kind that entries of a version know.
 func lastKind(version byte) Kind {
-	if version < versionMembers {
+	switch {
+	case version < versionMembers:
 		return KindUnblock
+	case version < VersionData:
+		return KindSilence
 	}
-	return KindSilence
+	return KindExec
 }
 
 // Command is one command of an entry.

@@ -12,11 +12,12 @@ import (
 // decoder reads a snapshot and keeps its first error. Damaged lengths cannot make it take more memory than
 // the stream is long, and a piece.
 type decoder struct {
-	src   io.Reader
-	piece []byte // what was read of src
-	rest  []byte // the part of piece that is still to be decoded
-	sum   uint32 // of all before piece
-	err   error
+	src     io.Reader
+	version int
+	piece   []byte // what was read of src
+	rest    []byte // the part of piece that is still to be decoded
+	sum     uint32 // of all before piece
+	err     error
 }
 
 func newDecoder(src io.Reader) *decoder {

@@ -51,9 +51,21 @@ func (m *Machine) digest() uint64 {
 		mix(uint64(s.keys.Len()))
 		mix(uint64(s.bytes))
 	}
-	mix(uint64(m.queue.all.Len()))
+	mix(uint64(m.queue.Len()))
 	if m.nodes.level >= versionMembers {
 		for _, n := range [...]uint64{uint64(m.nodes.level), m.nodes.sum, uint64(m.nodes.bytes), c.silenced} {
+			mix(n)
+		}
+	}
+	if m.nodes.level >= VersionData {
+		for _, n := range [...]uint64{c.revision, c.loads, uint64(m.scripts.bytes), uint64(m.subs.bytes)} {
+			mix(n)
+		}
+	}
+	if m.nodes.level >= VersionLocks {
+		for _, n := range [...]uint64{c.sessions, uint64(m.sessions.bytes), m.fences.sum, uint64(m.fences.bytes),
+			c.requests, uint64(m.requests.bytes), c.events, uint64(m.events.bytes), uint64(m.graves.bytes),
+			uint64(m.frozen.bytes)} {
 			mix(n)
 		}
 	}

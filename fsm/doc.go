@@ -7,7 +7,8 @@
 // command's words to a Runner (the command table) together with a Tx, which is all that a handler may touch.
 //
 // Where to look: machine.go applies an entry, tx.go is what handlers use, keyspace.go keeps keys and their
-// deadlines, locks.go and waiters.go are the lock semantics, origins.go is exactly-once, members.go what is
+// deadlines, locks.go and waiters.go are the lock semantics, fence.go, requests.go, latch.go, barrier.go and
+// throttle.go what stands on top of them, origins.go is exactly-once, members.go what is
 // known of the nodes, entry.go and command.go are the format of the log, snapshot.go that of a snapshot,
 // anew.go makes a new cluster of one, check.go has the invariants.
 package fsm

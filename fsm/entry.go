@@ -1,7 +1,7 @@
 // The format of a log entry.
 //
-//	byte    version, 1 or 2
-//	uint32  CRC-32C of all that follows, little endian
+//	byte    version, 1 to 4
+//	uint32  CRC-32C of all that follows, little endian; from version 3 on it begins with the version
 //	varint  nonce, term, clock, wall, limits (memory, waiters, waiters of a key, owner)
 //	varint  index and digest of the proposer's state, to notice a node that went another way
 //	varint  number of runs; for each run
@@ -18,6 +18,11 @@
 //
 //	version 2   the kinds from KindAdmit on; with the first such entry the state's level becomes 2, and digests
 //	            cover the nodes' numbers from there
+//	version 3   KindExec, and every command that is not about strings and locks: scripts, hashes, lists, sets,
+//	            sorted sets, blocking, subscriptions; items have revisions from the first such entry on
+//	version 4   the modes of locks, several keys in a request, priorities, sessions, deadlocks; fences,
+//	            requests that are sent again, latches, barriers, rate limits; from the first such entry on
+//	            items keep which client took them, and what happens to locks is kept
 
 package fsm
 
@@ -31,11 +36,17 @@ import (
 // The versions of an entry that this program knows.
 const (
 	EntryVersionFirst = 1 // what an Entry has that does not say
-	EntryVersion      = 2 // the newest
+	EntryVersion      = 4 // the newest
 )
 
 // versionMembers is the version with which the state came to know its members.
 const versionMembers = 2
+
+// VersionData is the version with which the state came to hold more than strings and locks.
+const VersionData = 3
+
+// VersionLocks is the version with which locks came to be more than one owner's.
+const VersionLocks = 4
 
 // Run is consecutive commands of one origin. The first has the number First.
 type Run struct {
@@ -76,6 +87,15 @@ var (
 	errKind      = errors.New("a command is of a kind that this version does not know")
 )
 
+// sumOf returns the checksum of an entry. From version 3 on a changed version is noticed by it.
+func sumOf(data []byte) uint32 {
+	begin := uint32(0)
+	if data[0] >= VersionData {
+		begin = uint32(data[0])
+	}
+	return crc32.Update(begin, castagnoli(), data[headerBytes:])
+}
+
 // castagnoli returns the CRC-32C table, which the standard library makes once.
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
@@ -98,7 +118,7 @@ func check(data []byte, newest byte) error {
 	if data[0] < EntryVersionFirst || data[0] > newest {
 		return fmt.Errorf("it has version %d, this program knows %d: start a newer lockd", data[0], newest)
 	}
-	if crc32.Checksum(data[headerBytes:], castagnoli()) != binary.LittleEndian.Uint32(data[1:]) {
+	if sumOf(data) != binary.LittleEndian.Uint32(data[1:]) {
 		return errChecksum
 	}
 	return nil
@@ -126,8 +146,7 @@ func (e *Entry) Append(b []byte) []byte {
 			b = r.Commands[j].Append(b)
 		}
 	}
-	sum := crc32.Checksum(b[start+headerBytes:], castagnoli())
-	binary.LittleEndian.PutUint32(b[start+1:], sum)
+	binary.LittleEndian.PutUint32(b[start+1:], sumOf(b[start:]))
 	return b
 }
 

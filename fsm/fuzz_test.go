@@ -7,11 +7,14 @@ package fsm
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"hash/crc32"
 	"math/rand"
 	"os"
 	"reflect"
 	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -77,28 +80,50 @@ func FuzzApply(f *testing.F) {
 	}
 	start := snapshotOf(f, busy(f))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m := New(opRunner{})
-		if err := m.Restore(bytes.NewReader(start)); err != nil {
+		m, twin := New(opRunner{}), New(opRunner{})
+		if err := errors.Join(m.Restore(bytes.NewReader(start)), twin.Restore(bytes.NewReader(start))); err != nil {
 			t.Fatal(err)
 		}
-		before := m.Hash()
 		for _, d := range [][]byte{data, sealEntry(data)} {
-			index := m.Index()
-			err := m.Apply(index+1, 5, d, nil, noSink{})
-			switch {
-			case err != nil && err != Void{}:
-				if m.Hash() != before {
-					t.Fatal("an entry that was refused has changed the state")
-				}
-			case err == nil && Check(d) != nil:
-				t.Fatal("Check refuses what Apply accepts")
+			before := m.Hash()
+			applyTwice(t, m, twin, d)
+			if err := Check(d); err != nil && m.Hash() != before {
+				t.Fatalf("an entry that cannot be read (%v) has changed the state", err)
 			}
-			if err := m.Check(); err != nil {
-				t.Fatal(err)
+			restored := New(opRunner{})
+			if err := restored.Restore(bytes.NewReader(snapshotOf(t, m))); err != nil {
+				t.Fatalf("its snapshot is not read: %v", err)
 			}
-			before = m.Hash()
+			if restored.Hash() != m.Hash() {
+				t.Fatal("its snapshot is of another state")
+			}
+			twin = restored // what comes next must be the same after a restore
 		}
 	})
+}
+
+// applyTwice applies an entry to two machines with the same state, which must say the same and stay the same.
+func applyTwice(t *testing.T, m, twin *Machine, data []byte) {
+	t.Helper()
+	before := m.Hash()
+	var said, again recorder
+	err := m.Apply(m.Index()+1, 5, bytes.Clone(data), nil, &said)
+	other := twin.Apply(twin.Index()+1, 5, bytes.Clone(data), nil, &again)
+	switch {
+	case fmt.Sprint(err) != fmt.Sprint(other):
+		t.Fatalf("one machine refuses with %v, the other with %v", err, other)
+	case err != nil && err != Void{} && m.Hash() != before:
+		t.Fatal("an entry that was refused has changed the state")
+	case err == nil && Check(data) != nil:
+		t.Fatal("Check refuses what Apply accepts")
+	case !slices.Equal(said.events, again.events):
+		t.Fatalf("replies differ:\n%v\n%v", said.events, again.events)
+	case m.Hash() != twin.Hash() || m.Bytes() != twin.Bytes():
+		t.Fatal("states differ")
+	}
+	if err := errors.Join(m.Check(), twin.Check()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func FuzzDecodeCommand(f *testing.F) {
@@ -128,6 +153,7 @@ func FuzzRestore(f *testing.F) {
 	full := snapshotOf(f, busy(f))
 	f.Add(full)
 	f.Add(full[:len(full)/2])
+	f.Add(snapshotOf(f, coordinated(f)))
 	first, err := os.ReadFile("testdata/version1/snapshot")
 	if err != nil {
 		f.Fatal(err)

@@ -8,8 +8,9 @@ import "strings"
 // limits do not say another one. A longer value is a plain string: it has no fencing token.
 const MaxOwner = 64 << 10
 
-// Item is a key with its value. A string key is an exclusive lock whose owner is its value; this is what
-// makes `SET k owner NX PX 30000` and `LOCK k owner 30000` the same grant.
+// Item is a key with its value: a string, or one of the types of value.go. A string key is an exclusive lock
+// whose owner is its value; this is what makes `SET k owner NX PX 30000` and `LOCK k owner 30000` the same
+// grant.
 //
 // An Item never changes once it is in the keyspace: a change puts a new one in its place. A snapshot, a
 // long read and the undo journal therefore keep old Items without copying them.
@@ -17,13 +18,33 @@ type Item struct {
 	Key, Str string
 	Deadline Clock  // NoDeadline: stays
 	Since    Clock  // when the owner came to hold it
-	Token    uint64 // fencing token of the grant, 0 for a plain string
+	Token    uint64 // fencing token of the grant, 0 for what is no lock of one owner
+	Rev      uint64 // differs from that of any other state of this key, for WATCH; 0 before entries of version 3
+	Conn     uint64 // id of the client that took the lock, 0 before entries of version 4
 	Extra    *Extra // what few keys have; nil for most
 }
 
 // Extra is what only some keys carry, kept apart so that a plain lock stays small.
 type Extra struct {
-	Note string // what the owner says about itself, for people
+	Terms       // of a lock of one owner
+	Value Value // what the key holds where that is not a string
+	bytes int64 // what Value counted when it was put here; Value itself may be about to change
+}
+
+// Value returns what the key holds, or nil where that is a string.
+func (it *Item) Value() Value {
+	if it.Extra == nil {
+		return nil
+	}
+	return it.Extra.Value
+}
+
+// Type is what TYPE says of the key.
+func (it *Item) Type() string {
+	if v := it.Value(); v != nil {
+		return v.Type()
+	}
+	return "string"
 }
 
 // Note returns the owner's own words about the lock, or "".
@@ -34,16 +55,8 @@ func (it *Item) Note() string {
 	return it.Extra.Note
 }
 
-// IsLock tells whether the item is a lock: a string short enough to be an owner.
-func (it *Item) IsLock() bool { return it.Token != 0 }
-
 // TTL returns the milliseconds left at clock now, and -1 if it has no deadline.
-func (it *Item) TTL(now Clock) int64 {
-	if it.Deadline == NoDeadline {
-		return -1
-	}
-	return max(0, int64(it.Deadline-now))
-}
+func (it *Item) TTL(now Clock) int64 { return ttl(it.Ends(), now) }
 
 // Cost of an item in bytes beside its strings: the structures that hold it, measured once on amd64 and then
 // fixed, because all nodes must count the same.
@@ -60,7 +73,7 @@ func (it *Item) cost() int64 {
 		n += indexCost
 	}
 	if it.Extra != nil {
-		n += int64(extraCost + len(it.Extra.Note))
+		n += extraCost + int64(len(it.Extra.Note)+len(it.Extra.Session)+len(it.Extra.Revoked)) + it.Extra.bytes
 	}
 	return n
 }

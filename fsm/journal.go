@@ -1,7 +1,8 @@
 // The undo journal: a command that panics, or a script that fails, leaves the state as it found it.
 //
-// Items and waiters are never changed in place, so undoing is putting the old ones back, newest first.
-// Replies to waiters that a command served are kept back until it has ended, for the same reason.
+// Items and waiters are never changed in place, so undoing is putting the old ones back, newest first. A
+// value may be changed in its place (value.go); then the change says how it is taken back. Replies to
+// waiters that a command served are kept back until it has ended, for the same reason.
 
 package fsm
 
@@ -18,6 +19,11 @@ type undo struct {
 	parked *waiter // a waiter that was added
 	left   *waiter // a waiter that was taken out
 
+	script *Script // a script that was added
+	lost   *Script // a script that was dropped
+
+	back func() // takes back a change of a value in its place
+
 	granted   *waiter // a grant that was noted as not yet seen by its connection
 	forgotten *waiter // such a note that was dropped
 }
@@ -33,6 +39,13 @@ type counters struct {
 	undone  uint64 // commands ever undone
 
 	silenced uint64 // nodes ever silenced; since entries of version 2
+
+	revision uint64 // of the item that changed last; since entries of version 3
+	loads    uint64 // scripts ever loaded; since entries of version 3
+
+	sessions uint64 // ever opened; since entries of version 4
+	requests uint64 // ever remembered; the same
+	events   uint64 // ever told; since entries of version 4
 }
 
 // answer is a reply to a waiter, kept back until the command that caused it has ended.
@@ -44,12 +57,12 @@ type answer struct {
 
 // mark is a point to which the state can be taken back.
 type mark struct {
-	journal, answers, frees int
-	counters                counters
+	journal, answers, frees, effects int
+	counters                         counters
 }
 
 func (m *Machine) mark() mark {
-	return mark{len(m.journal), len(m.answers), len(m.frees), m.counters}
+	return mark{len(m.journal), len(m.answers), len(m.frees), len(m.effects), m.counters}
 }
 
 // undoTo takes back everything that happened since mk.
@@ -61,6 +74,8 @@ func (m *Machine) undoTo(mk mark) {
 	m.journal = m.journal[:mk.journal]
 	m.answers = m.answers[:mk.answers]
 	m.frees = m.frees[:mk.frees]
+	m.effects = m.effects[:mk.effects]
+	m.events.cut(mk.counters.events, m.counters.events)
 	m.counters = mk.counters
 }
 
@@ -70,10 +85,16 @@ func (m *Machine) undo(u *undo) {
 		m.setSpace(u.db, u.space)
 	case u.parked != nil:
 		m.queue.take(u.parked)
-		m.unwatch(u.parked.place())
+		m.unwatch(u.parked)
 	case u.left != nil:
 		m.queue.add(u.left)
-		m.watch(u.left.place())
+		m.watch(u.left)
+	case u.back != nil:
+		u.back()
+	case u.script != nil:
+		m.scripts.drop(u.script)
+	case u.lost != nil:
+		m.scripts.add(u.lost)
 	case u.granted != nil:
 		m.queue.forget(u.granted)
 	case u.forgotten != nil:
@@ -84,8 +105,8 @@ func (m *Machine) undo(u *undo) {
 	}
 }
 
-// commit ends a command: its changes stay and its replies may go out.
-func (m *Machine) commit(sink Sink) {
+// commit ends a command of cause: its changes stay, and its replies and effects may go out.
+func (m *Machine) commit(cause Caller, sink Sink) {
 	clear(m.journal) // as in undoTo
 	m.journal = m.journal[:0]
 	for i := range m.answers {
@@ -94,4 +115,6 @@ func (m *Machine) commit(sink Sink) {
 	}
 	clear(m.answers)
 	m.answers = m.answers[:0]
+	m.emit(cause, sink)
+	m.events.drop(m.counters.events, m.at.limits.Memory)
 }

@@ -7,7 +7,11 @@
 
 package fsm
 
-import "github.com/tidwall/btree"
+import (
+	"strconv"
+
+	"github.com/tidwall/btree"
+)
 
 // Databases is how many logical databases there are, as in Redis' default.
 const Databases = 16
@@ -18,8 +22,9 @@ const nodeDegree = 32
 // space is one database.
 type space struct {
 	keys  *btree.Map[string, *Item]
-	index *btree.BTreeG[due] // by deadline, then key; nil in a copy
-	bytes int64              // sum of the items' cost
+	index *btree.BTreeG[due]  // by deadline, then key; nil in a copy
+	bonds *btree.BTreeG[bond] // of the locks that hang on a session; derived
+	bytes int64               // sum of the items' cost
 }
 
 // due is one entry of the index of deadlines. It points to the item to know its key in eight bytes.
@@ -40,11 +45,14 @@ func newSpace() *space {
 		keys: btree.NewMap[string, *Item](nodeDegree),
 		index: btree.NewBTreeGOptions(dueBefore,
 			btree.Options{NoLocks: true, Degree: nodeDegree}),
+		bonds: newBonds(),
 	}
 }
 
 // copy returns a copy for reading only, in constant time. It has no index.
-func (s *space) copy() *space { return &space{keys: s.keys.Copy(), bytes: s.bytes} }
+func (s *space) copy() *space {
+	return &space{keys: s.keys.Copy(), bonds: s.bonds.Copy(), bytes: s.bytes}
+}
 
 // tighten gives back the memory that trees leave unused when they are filled in order: half of every node.
 // A node is copied, at its true size, when it is touched for the first time after a copy of its tree.
@@ -78,26 +86,41 @@ func (s *space) set(key string, it *Item) (old *Item) {
 	return old
 }
 
-// change sets or removes a key of db and remembers how to undo it. key must not point into the entry.
-func (m *Machine) change(db int, key string, it *Item) {
+// change sets or removes a key of db and remembers how to undo it; why is how the locks end that are no more.
+// key must not point into the entry.
+func (m *Machine) change(db int, key string, it *Item, why loss) {
+	if it != nil && m.nodes.level >= VersionData {
+		m.counters.revision++
+		it.Rev = m.counters.revision
+	}
 	old := m.dbs[db].set(key, it)
 	m.noteWake(db, key, old, it)
 	m.journal = append(m.journal, undo{db: db, key: key, item: old, made: it})
-	m.touched(db, key)
+	m.touched(db, key, old != nil && it != nil && old.shared() && it.shared())
+	m.rebind(db, key, old, it)
+	m.tellLost(db, key, old, it, why)
+	m.observed(db, key)
+	m.effects = append(m.effects, effect{kind: effectChanged, db: db, name: key})
+	if old == nil && it != nil {
+		m.notify(db, EventNew, "new", key)
+	}
 }
 
-// itemAt returns what stands at p, perhaps due, or nil.
-func (m *Machine) itemAt(p place) *Item {
-	it, _ := m.dbs[p.db].keys.Get(p.key)
+// itemAt returns what stands under key of db, perhaps due, or nil.
+func (m *Machine) itemAt(db int, key string) *Item {
+	it, _ := m.dbs[db].keys.Get(key)
 	return it
 }
 
 // put sets it under its own key in db.
-func (m *Machine) put(db int, it *Item) { m.change(db, it.Key, it) }
+func (m *Machine) put(db int, it *Item) { m.change(db, it.Key, it, loss{kind: LockRemoved}) }
 
 // remove takes it out of db and notes that those who wait for its key may be served.
-func (m *Machine) remove(db int, it *Item) {
-	m.change(db, it.Key, nil)
+func (m *Machine) remove(db int, it *Item) { m.lose(db, it, loss{kind: LockRemoved}) }
+
+// lose is remove, and says why.
+func (m *Machine) lose(db int, it *Item, why loss) {
+	m.change(db, it.Key, nil, why)
 	m.freed(db, it.Key)
 }
 
@@ -105,9 +128,13 @@ func (m *Machine) remove(db int, it *Item) {
 // serving.
 func (m *Machine) replaceSpace(db int, s *space) {
 	m.journal = append(m.journal, undo{db: db, space: m.dbs[db]})
+	if n := m.Keys(db); n > 0 {
+		m.tell(db, LockFlushed, "", &Hold{}, strconv.Itoa(n)+" keys")
+	}
 	m.setSpace(db, s)
 	m.touchedAll(db)
-	m.queue.places(db, func(p place) { m.frees = append(m.frees, p) })
+	m.effects = append(m.effects, effect{kind: effectFlushed, db: db})
+	m.queue.places(db, func(p place) { m.frees = append(m.frees, turn{p, true}) })
 }
 
 // Keys returns how many keys db holds, those that are due but not yet removed included.
@@ -124,9 +151,13 @@ func (m *Machine) Expires(db int) int {
 // Bytes returns what the state counts against the memory limit: lengths and constants, so that it is the
 // same number on every node.
 func (m *Machine) Bytes() int64 {
-	n := m.queue.bytes + m.nodes.bytes
+	n := m.queue.bytes + m.nodes.bytes + m.subs.bytes + m.scripts.bytes + m.sessions.bytes +
+		m.fences.bytes + m.requests.bytes + m.events.bytes
 	for _, s := range m.dbs {
 		n += s.bytes
+	}
+	if m.nodes.level >= VersionLocks {
+		n += m.graves.bytes + m.frozen.bytes
 	}
 	return n
 }

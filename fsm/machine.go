@@ -17,6 +17,8 @@ type Reply = resp.Value
 // Runner runs one command's words against the state: the command table. It must be pure.
 type Runner interface {
 	Run(tx *Tx, words [][]byte) Reply
+	// Match tells whether a pattern of PSUBSCRIBE matches a channel.
+	Match(pattern, channel string) bool
 }
 
 // Sink takes what comes out of an entry. Its methods are called on the goroutine that applies, in order,
@@ -37,6 +39,19 @@ type Sink interface {
 	// because the leader has not heard its node for too long or the node was removed. If the node still
 	// runs, it ends those connections.
 	Silenced(origin Origin)
+
+	// What follows is told after the command that caused it has ended, before it is answered.
+
+	// Push is a message to a connection of node.
+	Push(node string, conn uint64, v Reply)
+	// Listens tells to how many names a connection of node listens from now on.
+	Listens(node string, conn uint64, to Listens)
+	// Changed tells that a key has changed, Flushed that all keys of a database have, or of several; cause is
+	// who did it, or nobody where a key's time was over.
+	Changed(db int, key string, cause Caller)
+	Flushed(cause Caller)
+	// Event is a keyspace notification: what happened to key.
+	Event(db int, class Event, event, key string)
 }
 
 // Read is a read command that rides along with an entry.
@@ -50,7 +65,16 @@ type Read struct {
 // Machine is the replicated state. It is not safe for concurrent use: one goroutine applies entries, takes
 // views and asks questions.
 type Machine struct {
-	runner   Runner
+	runner Runner
+	replicated
+	passing
+	digests digests
+	tx      Tx
+	buffer  entryBuffer
+}
+
+// replicated is what the log has made, the same on every node, and what a snapshot holds.
+type replicated struct {
 	dbs      [Databases]*space
 	queue    *queue
 	nodes    nodes
@@ -58,15 +82,25 @@ type Machine struct {
 	counters counters
 	at       position
 	graves   graves
+	subs     subscriptions
+	scripts  scripts
+	sessions sessions
+	fences   fences
+	requests requests
+	events   events
+	frozen   frozen
+}
 
-	// Below: derived, or only for the time of one entry.
+// passing is what follows from the replicated, or is there only for the time of one entry.
+type passing struct {
 	wakes   *btree.BTreeG[wake]
 	journal []undo
 	answers []answer
-	frees   []place
-	digests digests
-	tx      Tx
-	buffer  entryBuffer
+	frees   []turn
+	serving bool // those who wait, not a command
+	effects []effect
+	epoch   uint64 // see value.go
+	spent   int64  // of the entry's budget
 }
 
 // position says which entry is being applied and what it brought along.
@@ -77,6 +111,7 @@ type position struct {
 	wall        Wall
 	limits      Limits
 	refused     []Origin // whose runs were refused
+	by          uint64   // the client whose command runs, 0 before the first
 }
 
 // Option changes how a Machine is made.
@@ -106,8 +141,15 @@ func (m *Machine) reset() {
 	m.nodes = newNodes()
 	m.wakes = newWakes()
 	m.clock, m.counters, m.at = 0, counters{}, position{}
+	m.epoch++
 	m.digests, m.graves = digests{}, graves{}
+	m.subs, m.scripts = newSubscriptions(m.matches), newScripts()
+	m.sessions, m.fences, m.requests = newSessions(), newFences(), newRequests()
+	m.events, m.frozen = newEvents(0), frozen{}
 }
+
+// matches asks the runner, which a machine that only carries a state may lack.
+func (m *Machine) matches(pattern, channel string) bool { return m.runner.Match(pattern, channel) }
 
 // Clock returns the cluster clock as of the last entry.
 func (m *Machine) Clock() Clock { return m.clock }
@@ -139,48 +181,77 @@ func (m *Machine) Apply(index, term uint64, data []byte, reads []Read, sink Sink
 	m.at = position{
 		index: index, term: term, version: e.Version, nonce: e.Nonce, wall: e.Wall, limits: e.Limits,
 	}
+	if m.nodes.level < VersionData && e.Version >= VersionData {
+		m.nodes.renumber()
+	}
 	m.nodes.level = max(m.nodes.level, e.Version)
 	if e.Term != 0 {
 		m.clock = max(m.clock, e.Clock)
 	}
+	m.spent = 0
 	m.expireDue(sink)
 	m.runAll(e, reads, sink)
+	m.serveReaders(sink)
 	m.digests.add(index, m.digest())
 	return nil
 }
 
 // runAll runs the entry's commands in order, each read before the command it was placed at.
 func (m *Machine) runAll(e *Entry, reads []Read, sink Sink) {
-	place, next := 0, 0
-	readUpTo := func(place int) {
-		for ; next < len(reads) && reads[next].Before <= place; next++ {
-			m.read(next, &reads[next], sink)
-		}
-	}
+	riding := riding{m: m, reads: reads, sink: sink}
 	for i := range e.Runs {
-		r := &e.Runs[i]
-		o := m.admit(r, sink)
-		if o == nil {
-			readUpTo(place)
-			m.refuse(r, 0, sink)
-		}
-		for j := range r.Commands {
-			readUpTo(place)
-			if o != nil {
-				m.number(o, r, j, sink)
-			}
-			if o != nil && m.leaves(r, j) {
+		m.runRun(&e.Runs[i], &riding, sink)
+	}
+	riding.all()
+}
+
+// riding is the reads that ride along with an entry, and how far it has come.
+type riding struct {
+	m     *Machine
+	reads []Read
+	sink  Sink
+	place int // the number of the command that runs next
+	next  int // the read that is next
+}
+
+// here answers the reads that stand before the next command.
+func (r *riding) here() {
+	for ; r.next < len(r.reads) && r.reads[r.next].Before <= r.place; r.next++ {
+		r.m.read(r.next, &r.reads[r.next], r.sink)
+	}
+}
+
+// all answers those that are left.
+func (r *riding) all() {
+	for ; r.next < len(r.reads); r.next++ {
+		r.m.read(r.next, &r.reads[r.next], r.sink)
+	}
+}
+
+// runRun runs the commands of one run, as far as they may.
+func (m *Machine) runRun(r *Run, riding *riding, sink Sink) {
+	var o *origin
+	if !m.exhausted() {
+		o = m.admit(r, sink)
+	}
+	if o == nil {
+		riding.here()
+		m.refuse(r, 0, sink)
+	}
+	for j := range r.Commands {
+		riding.here()
+		if o != nil {
+			m.number(o, r, j, sink)
+			if m.leaves(r, j) || m.exhausted() && j+1 < len(r.Commands) {
+				m.settle(r, o)
 				m.refuse(r, j+1, sink)
 				o = nil
 			}
-			place++
 		}
-		if o != nil {
-			m.settle(r, o)
-		}
+		riding.place++
 	}
-	for ; next < len(reads); next++ {
-		m.read(next, &reads[next], sink)
+	if o != nil {
+		m.settle(r, o)
 	}
 }
 
@@ -193,12 +264,33 @@ func (m *Machine) run(who Caller, c *Command, sink Sink) (reply Reply) {
 			m.counters.undone++
 			reply = resp.Errorf("ERR internal error in this command, nothing was changed: %v", cause)
 		}
-		m.commit(sink)
+		m.commit(who, sink)
 	}()
 	m.tx = Tx{m: m, db: int(c.DB), who: who, write: true}
-	reply = m.runner.Run(&m.tx, c.Words)
+	m.spent += perCommand
+	if c.Kind == KindExec {
+		reply = m.exec(who, c.Words)
+	} else {
+		reply = m.runner.Run(&m.tx, c.Words)
+	}
 	m.serve(0)
+	if reply.Kind() == resp.KindNone {
+		reply = m.atOnce(who, reply)
+	}
 	return reply
+}
+
+// atOnce returns what the caller is told of a command that came to wait: none, or the answer where it had its
+// turn before the command had ended. So it is where its connection gives up, for this, a place before others
+// in the same queue.
+func (m *Machine) atOnce(who Caller, none Reply) Reply {
+	for i, a := range slices.Backward(m.answers) {
+		if a.origin == who.Origin && a.seq == who.Seq {
+			m.answers = slices.Delete(m.answers, i, i+1)
+			return a.value
+		}
+	}
+	return none
 }
 
 // read answers a read, now or beside later entries, unless commands before it were refused.
@@ -206,11 +298,14 @@ func (m *Machine) read(i int, r *Read, sink Sink) {
 	if slices.Contains(m.at.refused, r.Origin) {
 		return
 	}
-	if r.Long {
-		sink.LongRead(i, m.View())
-		return
+	tx := Tx{m: m, db: int(r.Command.DB), who: Caller{Origin: r.Origin, Conn: r.Command.Conn}, short: true}
+	if !r.Long {
+		if v, done := tx.read(r.Command.Words); done {
+			sink.AnswerRead(i, v)
+			return
+		}
 	}
-	sink.AnswerRead(i, m.runRead(Caller{Origin: r.Origin, Conn: r.Command.Conn}, &r.Command))
+	sink.LongRead(i, m.View())
 }
 
 // Read runs a command that changes nothing on the state as it is. Several may read at a time, none while an
@@ -218,14 +313,25 @@ func (m *Machine) read(i int, r *Read, sink Sink) {
 func (m *Machine) Read(who Caller, c *Command) Reply { return m.runRead(who, c) }
 
 // runRead runs a command that changes nothing.
-func (m *Machine) runRead(who Caller, c *Command) (reply Reply) {
+func (m *Machine) runRead(who Caller, c *Command) Reply {
+	tx := Tx{m: m, db: int(c.DB), who: who}
+	reply, _ := tx.read(c.Words)
+	return reply
+}
+
+// read runs a command that changes nothing, and tells whether it was not given up.
+func (tx *Tx) read(words [][]byte) (reply Reply, done bool) {
 	defer func() {
-		if cause := recover(); cause != nil {
+		switch cause := recover(); cause {
+		case nil:
+		case tooLong{}:
+			done = false
+		default:
+			done = true
 			reply = resp.Errorf("ERR internal error in this command: %v", cause)
 		}
 	}()
-	tx := Tx{m: m, db: int(c.DB), who: who}
-	return m.runner.Run(&tx, c.Words)
+	return tx.m.runner.Run(tx, words), true
 }
 
 // answer keeps the reply to a waiter until the command that caused it has ended.
@@ -239,12 +345,16 @@ type View struct{ m *Machine }
 
 // View returns a copy of the state as it is now.
 func (m *Machine) View() *View {
-	v := &Machine{runner: m.runner, clock: m.clock, counters: m.counters, at: m.at}
+	m.epoch++ // from now on the view may look at all values
+	v := &Machine{runner: m.runner}
+	v.clock, v.counters, v.at = m.clock, m.counters, m.at
 	for i, s := range m.dbs {
 		v.dbs[i] = s.copy()
 	}
 	v.queue, v.graves = m.queue.copy(), m.graves.copy()
-	v.nodes = m.nodes.copy()
+	v.nodes, v.subs, v.scripts = m.nodes.copy(), m.subs.copy(), m.scripts.copy()
+	v.sessions, v.fences, v.requests = m.sessions.copy(), m.fences.copy(), m.requests.copy()
+	v.events, v.frozen = m.events, m.frozen
 	return &View{v}
 }
 

@@ -203,7 +203,7 @@ func TestNextWake(t *testing.T) {
 		}
 	}
 	b.do(on(1, "lock k a 50 0 -"))
-	wake(1, false)
+	wake(0, false)
 	b.do(on(2, fmt.Sprintf("lock k b 0 %d -", int64(math.MaxInt64))))
 	wake(51, true)
 	b.do(on(1, "ttl k 70"))

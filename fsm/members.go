@@ -47,7 +47,14 @@ type nodes struct {
 	members *btree.Map[string, *About]  // by node id; only those that version 2 has told about
 	level   byte                        // the newest entry version ever applied; never falls
 	sum     uint64                      // of the origins' weights
-	bytes   int64                       // of the members' cost
+
+	// ordinals counts the small numbers that nodes were given, each once and for good, so that a node can make
+	// numbers that are unique in the cluster. Where an older state has forgotten the order in which they came,
+	// all are given new ones: see renumber.
+	ordinals uint64
+
+	bytes int64  // of the members' cost
+	told  uint64 // how often anything was said of a member; derived
 }
 
 func newNodes() nodes {
@@ -67,10 +74,63 @@ func (n *nodes) copy() nodes {
 
 // setOrigin puts o in the place of what is known of a node's numbers. node must not point into the entry.
 func (n *nodes) setOrigin(node string, o *origin) {
-	if old, had := n.origins.Set(node, o); had {
+	if old, had := n.origins.Get(node); had {
+		o.ordinal = old.ordinal
 		n.sum -= old.weight()
+	} else {
+		o.ordinal = n.ordinals
+		n.ordinals++
 	}
+	n.origins.Set(node, o)
 	n.sum += o.weight()
+}
+
+// renumber gives all nodes new ordinals, in the order of their ids. It runs with the first entry of
+// VersionData: snapshots from before it have no ordinals, so they may differ between the nodes until then.
+// One node is number 0 in any case.
+func (n *nodes) renumber() {
+	if n.origins.Len() < 2 {
+		return
+	}
+	renumbered := btree.NewMap[string, *origin](0)
+	n.origins.Scan(func(node string, o *origin) bool {
+		changed := *o
+		changed.ordinal = n.ordinals
+		n.ordinals++
+		renumbered.Set(node, &changed)
+		return true
+	})
+	n.origins = renumbered
+}
+
+// Ordinal returns the small number of a node, which no other node has or will have.
+func (m *Machine) Ordinal(node string) (ordinal uint64, known bool) {
+	if o, ok := m.nodes.origins.Get(node); ok {
+		return o.ordinal, true
+	}
+	return 0, false
+}
+
+// ordinalShift is where the ordinal of its node begins in the id of a client. It leaves room for as many
+// connections, and for as many nodes as clients can count exactly that keep numbers as floating point.
+const ordinalShift = 40
+
+// ClientID returns the id of the client whose number is n among those of the node with an ordinal, which no
+// other client of the cluster has.
+func ClientID(ordinal, n uint64) uint64 { return ordinal<<ordinalShift | n }
+
+// nodeOf returns the node of a client, if it is known.
+func (m *Machine) nodeOf(client uint64) (node string, known bool) {
+	if client == 0 {
+		return "", false
+	}
+	m.nodes.origins.Scan(func(id string, o *origin) bool {
+		if known = o.ordinal == client>>ordinalShift; known {
+			node = id
+		}
+		return !known
+	})
+	return node, known
 }
 
 // weight is a number that differs, almost surely, for different origins, to be summed up.
@@ -83,6 +143,7 @@ func (o *origin) weight() uint64 {
 // setMember puts a in the place of what is known about a node, which has numbers from then on. node must not
 // point into the entry.
 func (n *nodes) setMember(node string, a *About) {
+	n.told++
 	if old, had := n.members.Set(node, a); had {
 		n.bytes -= old.cost(node)
 	}
@@ -124,6 +185,9 @@ func (m *Machine) Members() []Member {
 	})
 	return list
 }
+
+// MembersTold returns a number that rises when anything about the members has changed.
+func (m *Machine) MembersTold() uint64 { return m.nodes.told }
 
 // Members returns the nodes as they were when the view was made.
 func (v *View) Members() []Member { return v.m.Members() }
@@ -215,6 +279,9 @@ func (m *Machine) silence(words [][]byte, sink Sink) Reply {
 	}
 	m.counters.silenced++
 	dropped := m.dropWaiters(who.Node, sink)
+	m.subs.endNode(who.Node)
+	m.lostNode(who.Node)
+	m.serve(0)
 	sink.Silenced(who)
 	return resp.Int(int64(dropped))
 }

@@ -73,7 +73,7 @@ func (m *model) refuse(o Origin, seq uint64) {
 // drop forgets the notes that match: what they say is known otherwise by now.
 func (m *model) drop(match func(w waiter) bool) { m.notes = slices.DeleteFunc(m.notes, match) }
 
-func (m *model) dropAt(p place) { m.drop(func(w waiter) bool { return w.place() == p }) }
+func (m *model) dropAt(p place) { m.drop(func(w waiter) bool { return w.place(0) == p }) }
 
 func (m *model) put(p place, it modelItem) {
 	m.dropAt(p)
@@ -91,7 +91,7 @@ func (m *model) newToken(val string) uint64 {
 
 // freed notes that those who wait for p may be served at the end of the command.
 func (m *model) freed(p place) {
-	if slices.ContainsFunc(m.queue, func(w waiter) bool { return w.place() == p }) {
+	if slices.ContainsFunc(m.queue, func(w waiter) bool { return w.place(0) == p }) {
 		m.frees = append(m.frees, p)
 	}
 }
@@ -110,7 +110,7 @@ func (m *model) expire(p place) {
 	delete(m.dbs[p.db], p.key)
 	m.counters.expired++
 	if it.isLock() {
-		m.graves = append(m.graves, Grave{p.db, p.key, it.val, it.token, it.deadline})
+		m.graves = append(m.graves, Grave{DB: p.db, Key: p.key, Owner: it.val, Token: it.token, At: it.deadline, How: LockExpired})
 		m.graves = m.graves[max(0, len(m.graves)-graveCount):]
 	}
 	m.serve(p)
@@ -169,20 +169,20 @@ func (m *model) take(p place, owner, note string, ttl int64) modelItem {
 // serve lets those who wait for p have it, in the order in which they came, as long as they can.
 func (m *model) serve(p place) {
 	for {
-		i := slices.IndexFunc(m.queue, func(w waiter) bool { return w.place() == p })
+		i := slices.IndexFunc(m.queue, func(w waiter) bool { return w.place(0) == p })
 		if i < 0 {
 			return
 		}
 		it, held := m.get(p)
-		if i >= len(m.queue) || m.queue[i].place() != p {
+		if i >= len(m.queue) || m.queue[i].place(0) != p {
 			continue // get has served somebody
 		}
 		w := m.queue[i]
-		if held && (!it.isLock() || it.val != w.owner) {
+		if held && (!it.isLock() || it.val != w.lock.Owner) {
 			return
 		}
 		m.queue = slices.Delete(m.queue, i, i+1)
-		w.token = m.take(p, w.owner, w.note, w.ttl).token
+		w.token = m.take(p, w.lock.Owner, w.lock.Note, w.lock.TTL).token
 		if !held {
 			m.notes = append(m.notes, w)
 		}
@@ -209,13 +209,13 @@ func (m *model) quit(match func(w waiter) bool, reply string) (n int) {
 		return match(w)
 	})
 	slices.SortFunc(gone, func(a, b waiter) int {
-		return cmp.Or(cmp.Compare(a.db, b.db), strings.Compare(a.key, b.key), cmp.Compare(a.ticket, b.ticket))
+		return cmp.Or(cmp.Compare(a.db, b.db), strings.Compare(a.keys[0], b.keys[0]), cmp.Compare(a.ticket, b.ticket))
 	})
 	for _, w := range gone {
 		if reply != "" {
 			m.answer(w.origin, w.seq, reply)
 		}
-		m.freed(w.place())
+		m.freed(w.place(0))
 	}
 	return len(gone)
 }
@@ -224,7 +224,7 @@ func (m *model) lock(p place, who Caller, owner, note string, ttl, wait int64) s
 	it, held := m.get(p)
 	waiting := 0
 	for _, w := range m.queue {
-		if w.place() == p {
+		if w.place(0) == p {
 			waiting++
 		}
 	}
@@ -244,7 +244,8 @@ func (m *model) lock(p place, who Caller, owner, note string, ttl, wait int64) s
 	m.quit(func(w waiter) bool { return w.peer() == me }, "null")
 	m.counters.tickets++
 	m.queue = append(m.queue, waiter{
-		ticket: m.counters.tickets, db: p.db, key: p.key, owner: owner, note: note, ttl: ttl,
+		ticket: m.counters.tickets, db: p.db, keys: []string{p.key},
+		lock:  Wish{Owner: owner, Note: note, TTL: ttl, Prio: DefaultPrio},
 		since: m.clock, deadline: m.clock.After(wait), origin: who.Origin, conn: who.Conn, seq: who.Seq,
 	})
 	return "parked"
@@ -258,7 +259,7 @@ func (m *model) replace(db int) map[string]modelItem {
 	var ps []place
 	for _, w := range m.queue {
 		if w.db == db {
-			ps = append(ps, w.place())
+			ps = append(ps, w.place(0))
 		}
 	}
 	slices.SortFunc(ps, func(a, b place) int { return strings.Compare(a.key, b.key) })
@@ -281,7 +282,7 @@ func (m *model) swap(a, b int) bool {
 		for _, key := range slices.Sorted(maps.Keys(move.items)) {
 			it := move.items[key]
 			it.token = m.newToken(it.val)
-			m.put(place{move.to, key}, it)
+			m.put(lockAt(move.to, key), it)
 		}
 	}
 	return true
@@ -318,7 +319,7 @@ func (m *model) apply(index, term uint64, e *Entry, reads []Read) {
 		for j := range r.Commands {
 			readUpTo(place)
 			if seq := r.First + uint64(j); admitted && seq == m.origins[r.Origin.Node].last+1 {
-				m.origins[r.Origin.Node] = origin{r.Origin.Incarnation, seq}
+				m.origins[r.Origin.Node] = origin{incarnation: r.Origin.Incarnation, last: seq}
 				m.command(Caller{r.Origin, r.Commands[j].Conn, seq}, &r.Commands[j], e.Version)
 				if m.members[r.Origin.Node].Removed && j < len(r.Commands)-1 {
 					m.refuse(r.Origin, seq+1)
@@ -337,7 +338,7 @@ func (m *model) expireDue() {
 		for db := range m.dbs {
 			for _, k := range slices.Sorted(maps.Keys(m.dbs[db])) {
 				if d := m.dbs[db][k].deadline; m.isDue(d) && (first.db < 0 || d < at) {
-					first, at = place{db, k}, d
+					first, at = lockAt(db, k), d
 				}
 			}
 		}
@@ -373,7 +374,7 @@ func (m *model) admit(r *Run) bool {
 		r.First != 1 || len(r.Commands) == 0 || r.Commands[0].Kind != KindRegister:
 		return false
 	}
-	m.origins[r.Origin.Node] = origin{r.Origin.Incarnation, 0}
+	m.origins[r.Origin.Node] = origin{incarnation: r.Origin.Incarnation}
 	m.quit(func(w waiter) bool { return w.origin.Node == r.Origin.Node }, "")
 	m.drop(func(w waiter) bool { return w.origin.Node == r.Origin.Node })
 	m.serveFreed()
@@ -387,13 +388,14 @@ func (m *model) command(who Caller, c *Command, version byte) {
 	switch c.Kind {
 	case KindCommand:
 		m.drop(mine)
-		reply = m.run(who, c)
+		from := len(m.events)
+		reply = atOnce(m.run(who, c), &m.events, from, who)
 	case KindRegister, KindAdmit, KindForget, KindSilence:
 		reply = m.order(who, c)
 	case KindClose:
 		m.quit(mine, "null")
 		if i := slices.IndexFunc(m.notes, mine); i >= 0 && len(c.Words) > 0 {
-			m.remove(m.notes[i].place())
+			m.remove(m.notes[i].place(0))
 		}
 		m.drop(mine)
 		m.serveFreed()

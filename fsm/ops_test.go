@@ -92,15 +92,21 @@ func txOp(tx *Tx, a opArgs) string {
 	case "del":
 		return fmt.Sprint(tx.Delete(a[1]))
 	case "unlock":
-		return fmt.Sprint(tx.Unlock(a[1], a[2]))
+		_, released := tx.Unlock(a[1], a[2], 0)
+		return fmt.Sprint(released)
 	case "force":
-		return fmt.Sprint(tx.Force(a[1]) != nil)
+		return fmt.Sprint(tx.Force(a[1], "") != nil)
 	case "lock":
-		it, r := tx.Lock(LockRequest{Key: a[1], Owner: a[2], TTL: a.num(3), Wait: a.num(4), Note: a[5]})
-		if r == Granted {
-			return fmt.Sprint("token ", it.Token)
+		out := tx.Lock(LockRequest{
+			Keys: []string{a[1]}, Wait: a.num(4),
+			Wish: Wish{Owner: a[2], TTL: a.num(3), Note: a[5], Prio: DefaultPrio},
+		})
+		if out.Result == Granted {
+			return fmt.Sprint("token ", out.Token)
 		}
-		return [...]string{"", "held", "parked", "not a lock", "queue full", "all queues"}[r]
+		return map[LockResult]string{
+			Held: "held", Parked: "parked", NotALock: "not a lock", QueueFull: "queue full", AllQueues: "all queues",
+		}[out.Result]
 	case "flush":
 		tx.Flush()
 		return "flushed"
@@ -135,8 +141,8 @@ func txRead(tx *Tx, a opArgs) string {
 		})
 		return s
 	case "expired":
-		g, ok := tx.Expired(a[1], a[2])
-		return fmt.Sprint(g, ok)
+		g, ok := tx.Ended(a[1], a[2])
+		return fmt.Sprint(shownGrave(g), ok)
 	}
 	panic("no such operation: " + a[0])
 }
@@ -171,14 +177,14 @@ func modelOp(m *model, who Caller, db int, a opArgs, write bool) string {
 	case a[0] == "swap":
 		return fmt.Sprint(m.swap(db, int(a.num(1))))
 	case a[0] == "lock":
-		return m.lock(place{db, a[1]}, who, a[2], a[5], a.num(3), a.num(4))
+		return m.lock(lockAt(db, a[1]), who, a[2], a[5], a.num(3), a.num(4))
 	case a[0] == "get" && write:
-		m.get(place{db, a[1]})
+		m.get(lockAt(db, a[1]))
 	}
 	if read, ok := modelReads[a[0]]; ok {
 		return read(m, db, a)
 	}
-	return modelWrite(m, place{db, a[1]}, a)
+	return modelWrite(m, lockAt(db, a[1]), a)
 }
 
 func modelWrite(m *model, p place, a opArgs) string {
@@ -223,7 +229,7 @@ func (m *model) set(p place, val string, until Clock, anew bool) string {
 
 var modelReads = map[string]func(m *model, db int, a opArgs) string{
 	"get": func(m *model, db int, a opArgs) string {
-		it, ok := m.peek(place{db, a[1]})
+		it, ok := m.peek(lockAt(db, a[1]))
 		if !ok {
 			return "-"
 		}
@@ -246,8 +252,8 @@ var modelReads = map[string]func(m *model, db int, a opArgs) string{
 	"waiters": func(m *model, db int, a opArgs) string {
 		s, n := "", 0
 		for _, w := range m.queue {
-			if w.db == db && w.key == a[1] {
-				s += fmt.Sprint(" ", w.owner, w.origin.Node, w.conn, w.note, w.since, w.deadline)
+			if w.db == db && w.keys[0] == a[1] {
+				s += fmt.Sprint(" ", w.lock.Owner, w.origin.Node, w.conn, w.lock.Note, w.since, w.deadline)
 				n++
 			}
 		}
@@ -263,3 +269,5 @@ var modelReads = map[string]func(m *model, db int, a opArgs) string{
 		return fmt.Sprint(found, found.Token != 0)
 	},
 }
+
+func (opRunner) Match(pattern, channel string) bool { return pattern == "*" || pattern == channel }

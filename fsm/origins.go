@@ -15,6 +15,7 @@ import (
 type origin struct {
 	incarnation uint64
 	last        uint64 // the last number that ran
+	ordinal     uint64 // of the node, see nodes.ordinals
 }
 
 // is tells whether who is the registered incarnation; a node that was only admitted has none yet.
@@ -95,16 +96,18 @@ func (m *Machine) number(o *origin, r *Run, j int, sink Sink) {
 		m.settle(r, &now)
 	}
 	who := Caller{Origin: Origin{r.Origin.Node, o.incarnation}, Conn: c.Conn, Seq: seq}
+	m.at.by = c.Conn
 	sink.Answer(who.Origin, seq, m.dispatch(who, c, sink))
+	m.at.by = 0
 }
 
 // dispatch runs one numbered command according to its kind.
 func (m *Machine) dispatch(who Caller, c *Command, sink Sink) Reply {
-	if c.Kind == KindCommand {
+	if c.Kind == KindCommand || c.Kind == KindExec {
 		m.saw(who)
 		return m.run(who, c, sink)
 	}
-	defer m.commit(sink)
+	defer m.commit(who, sink)
 	switch c.Kind {
 	case KindRegister: // admit has done it, but for what it says about itself
 		return m.describe(who.Origin.Node, c.Words)
@@ -125,26 +128,29 @@ func (m *Machine) dispatch(who Caller, c *Command, sink Sink) Reply {
 // closeConn ends a connection: it leaves the queue. unread tells that the reply to its last command was
 // never written; what that command was granted goes to the next.
 func (m *Machine) closeConn(who Caller, unread bool) {
-	if w := m.queue.parked[peer{who.Origin.Node, who.Conn}]; w != nil {
-		m.quit(w, resp.Null()) // answered for the node: it may forget the command
+	if w := m.queue.parkedOn(peer{who.Origin.Node, who.Conn}); w != nil {
+		m.quit(w, m.nothing(w), connEnded) // answered for the node: it may forget the command
 	}
 	if w := m.saw(who); w != nil && unread {
-		m.remove(w.db, m.itemAt(w.place())) // as it was granted, or the note would be gone
+		m.takeBack(w)
 	}
+	m.lostConn(peer{who.Origin.Node, who.Conn})
+	m.subs.end(peer{who.Origin.Node, who.Conn})
+	m.effects = append(m.effects, effect{kind: effectListens})
 	m.serve(0)
 }
 
 // unblock ends the waiting of a connection, as CLIENT UNBLOCK asks for; Words[0] is TIMEOUT or ERROR.
 func (m *Machine) unblock(who Caller, c *Command) Reply {
-	w := m.queue.parked[peer{who.Origin.Node, who.Conn}]
+	w := m.queue.parkedOn(peer{who.Origin.Node, who.Conn})
 	if w == nil {
 		return resp.Int(0)
 	}
-	v := resp.Null()
+	v := m.nothing(w)
 	if len(c.Words) > 0 && string(c.Words[0]) == "ERROR" {
 		v = resp.Error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
 	}
-	m.quit(w, v)
+	m.quit(w, v, "unblocked")
 	m.serve(0)
 	return resp.Int(1)
 }
@@ -153,14 +159,18 @@ func (m *Machine) unblock(who Caller, c *Command) Reply {
 func (m *Machine) dropNode(node string, sink Sink) {
 	// Whether the replies to these were written is not known, so their locks stay until their time is over.
 	m.forgetAll(func(w *waiter) bool { return w.origin.Node == node })
-	m.dropWaiters(node, sink)
+	m.subs.endNode(node)
+	m.dropWaiters(node, sink) // without an answer, before their sessions could give them one
+	m.lostNode(node)
+	m.serve(0)
+	m.commit(Caller{}, sink)
 }
 
 // dropWaiters takes all who wait on connections of a node out of their queues, without an answer, and
 // returns how many there were.
 func (m *Machine) dropWaiters(node string, sink Sink) int {
 	var gone []*waiter
-	m.queue.all.Scan(func(w *waiter) bool {
+	m.queue.waiters.Scan(func(w *waiter) bool {
 		if w.origin.Node == node {
 			gone = append(gone, w)
 		}
@@ -168,9 +178,10 @@ func (m *Machine) dropWaiters(node string, sink Sink) int {
 	})
 	for _, w := range gone {
 		m.leave(w)
-		m.freed(w.db, w.key)
+		m.tellWaiter(w, LockGaveUp, "node "+node+" is gone")
+		m.freedBy(w)
 	}
 	m.serve(0)
-	m.commit(sink)
+	m.commit(Caller{}, sink)
 	return len(gone)
 }

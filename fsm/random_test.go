@@ -321,7 +321,7 @@ func (w *world) step() error {
 		}
 		for _, q := range w.model.queue {
 			if !m.Waits(q.origin, q.seq) || m.Ran(q.origin) < q.seq {
-				return fmt.Errorf("replica %d: %v is not known to wait for %s", i, q.origin, q.key)
+				return fmt.Errorf("replica %d: %v is not known to wait for %s", i, q.origin, q.keys[0])
 			}
 		}
 		switch h := m.Hash(); {
@@ -436,11 +436,11 @@ func dumpModel(m *model) string {
 		}
 	}
 	queue, notes := slices.Clone(m.queue), slices.Clone(m.notes)
-	slices.SortFunc(queue, func(a, b waiter) int { return compareBy(byPlace, &a, &b) })
+	slices.SortFunc(queue, func(a, b waiter) int { return compareBy(byPatience, &a, &b) })
 	slices.SortFunc(notes, func(a, b waiter) int { return compareBy(byPeer, &a, &b) })
 	fmt.Fprintln(&b, queue, notes)
 	for _, node := range slices.Sorted(maps.Keys(m.origins)) {
-		fmt.Fprintln(&b, node, m.origins[node])
+		fmt.Fprintln(&b, node, m.origins[node].incarnation, m.origins[node].last)
 	}
 	for _, node := range slices.Sorted(maps.Keys(m.members)) {
 		fmt.Fprintf(&b, "%s %+v\n", node, m.members[node])
@@ -461,7 +461,9 @@ func compareBy(less func(a, b *waiter) bool, a, b *waiter) int {
 
 func dumpMachine(m *Machine) string {
 	var b strings.Builder
-	fmt.Fprintln(&b, m.clock, m.at.index, m.at.term, m.counters)
+	known := m.counters
+	known.revision = 0 // the model does not know it
+	fmt.Fprintln(&b, m.clock, m.at.index, m.at.term, known)
 	for db, s := range m.dbs {
 		s.keys.Scan(func(k string, it *Item) bool {
 			fmt.Fprintln(&b, db, k, brief(it.Str), it.Note(), it.Deadline, it.Since, it.Token)
@@ -469,13 +471,22 @@ func dumpMachine(m *Machine) string {
 		})
 	}
 	var queue, notes []waiter
-	m.queue.all.Scan(func(w *waiter) bool { queue = append(queue, *w); return true })
+	m.queue.waiters.Scan(func(w *waiter) bool { queue = append(queue, *w); return true })
 	m.queue.unseen.Scan(func(w *waiter) bool { notes = append(notes, *w); return true })
 	fmt.Fprintln(&b, queue, notes)
-	m.nodes.origins.Scan(func(node string, o *origin) bool { fmt.Fprintln(&b, node, *o); return true })
+	m.nodes.origins.Scan(func(node string, o *origin) bool {
+		fmt.Fprintln(&b, node, o.incarnation, o.last)
+		return true
+	})
 	m.nodes.members.Scan(func(node string, a *About) bool { fmt.Fprintf(&b, "%s %+v\n", node, *a); return true })
 	var graves []Grave
 	m.graves.inOrder(func(g Grave) { graves = append(graves, g) })
 	fmt.Fprintln(&b, m.nodes.level, graves)
 	return b.String()
 }
+
+func (*recorder) Push(string, uint64, Reply)       {}
+func (*recorder) Changed(int, string, Caller)      {}
+func (*recorder) Flushed(Caller)                   {}
+func (*recorder) Listens(string, uint64, Listens)  {}
+func (*recorder) Event(int, Event, string, string) {}

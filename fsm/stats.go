@@ -16,7 +16,15 @@ type Stats struct {
 	Origins            int // nodes ever registered or admitted
 	Level              int // newest entry version ever applied
 	Bytes              int64
+	Listened           Listens // different names of each kind that somebody listens to
+	Scripts            Scripts
 	Keys, WithDeadline [Databases]int
+}
+
+// Scripts are figures of the scripts that EVALSHA knows.
+type Scripts struct {
+	Known int
+	Bytes int64
 }
 
 // Stats returns the figures. It costs about a microsecond.
@@ -25,8 +33,9 @@ func (m *Machine) Stats() Stats {
 	s := Stats{
 		Index: m.at.index, Term: m.at.term, Clock: m.clock,
 		Token: c.token, Grants: c.grants, Expired: c.expired, Forced: c.forced, Undone: c.undone,
-		Silenced: c.silenced, Waiters: m.queue.all.Len(), Bytes: m.Bytes(),
+		Silenced: c.silenced, Waiters: m.queue.Len(), Bytes: m.Bytes(),
 		Origins: m.nodes.origins.Len(), Level: int(m.nodes.level),
+		Listened: m.subs.names, Scripts: Scripts{m.scripts.bySHA.Len(), m.scripts.bytes},
 	}
 	for db := range m.dbs {
 		s.Keys[db], s.WithDeadline[db] = m.Keys(db), m.Expires(db)

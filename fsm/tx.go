@@ -4,6 +4,7 @@
 package fsm
 
 import (
+	"math/bits"
 	"sort"
 
 	"github.com/divtxt/lockd/resp"
@@ -15,6 +16,12 @@ type Tx struct {
 	db    int
 	who   Caller
 	write bool
+
+	inside bool   // of a script or a transaction, where nothing waits
+	again  bool   // see again.go
+	draws  uint64 // how many random numbers were drawn
+	short  bool   // of a read that others wait for
+	took   int64  // steps of such a read
 }
 
 // Clock returns the cluster clock.
@@ -45,6 +52,24 @@ func (tx *Tx) Writes() bool { return tx.write }
 // Nonce is a number that differs from entry to entry, the same on all nodes: a source of choice.
 func (tx *Tx) Nonce() uint64 { return tx.m.at.nonce }
 
+// Random returns a number from 0 to n-1, n at least 1, for commands that choose. Those in the log get the
+// same one on all nodes: it is made of the entry's nonce and of what differs between the commands of an
+// entry.
+func (tx *Tx) Random(n int) int {
+	tx.draws++
+	const odd = 0x9e3779b97f4a7c15
+	x := tx.m.at.nonce ^ tx.who.Seq<<24 ^ tx.who.Conn<<44 + tx.m.counters.revision
+	for _, part := range [...]uint64{tx.draws, uint64(tx.m.spent)} {
+		x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+		x = (x ^ x>>27) * 0x94d049bb133111eb
+		x = x ^ x>>31 + part*odd
+	}
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	high, _ := bits.Mul64(x^x>>31, uint64(n))
+	return int(high)
+}
+
 // OutOfMemory tells whether the state has reached its limit, so that what adds to it must be refused.
 func (tx *Tx) OutOfMemory() bool {
 	limit := tx.m.at.limits.Memory
@@ -54,15 +79,15 @@ func (tx *Tx) OutOfMemory() bool {
 // Get returns the item at key, or nil. A key that is due is gone: a read skips it, a write removes it
 // first and lets the next waiter have it.
 func (tx *Tx) Get(key string) *Item {
-	it := tx.m.itemAt(place{tx.db, key})
+	it := tx.m.itemAt(tx.db, key)
 	if it == nil || !it.Deadline.passed(tx.m.clock) {
 		return it
 	}
 	if !tx.write {
-		return nil
+		return it.remains(tx.m.clock)
 	}
 	tx.m.expire(tx.db, it)
-	return tx.m.itemAt(place{tx.db, key})
+	return tx.m.itemAt(tx.db, key)
 }
 
 // Set puts a string under key. The same value keeps its token, note and age; another value is another
@@ -74,15 +99,8 @@ func (tx *Tx) Set(key, value string, deadline Clock) *Item {
 // Replace is Set for who has looked already: old is what Get returned for key. In a large state finding a key
 // is most of what a command costs.
 func (tx *Tx) Replace(old *Item, key, value string, deadline Clock) *Item {
-	if old != nil && old.Str == value {
-		if old.Deadline == deadline {
-			tx.m.touched(tx.db, old.Key)
-			return old
-		}
-		it := *old
-		it.Deadline = deadline
-		tx.m.put(tx.db, &it)
-		return &it
+	if old != nil && old.Value() == nil && old.Str == value {
+		return tx.SetDeadline(old, deadline)
 	}
 	return tx.Grant(old, key, value, deadline)
 }
@@ -90,14 +108,26 @@ func (tx *Tx) Replace(old *Item, key, value string, deadline Clock) *Item {
 // Grant puts a string under key with a new token even where the value stays the same, as for the
 // destination of RENAME. old is what Get returned for key.
 func (tx *Tx) Grant(old *Item, key, value string, deadline Clock) *Item {
-	it := &Item{Str: keep(value), Deadline: deadline, Since: tx.m.clock, Token: tx.m.tokenFor(value)}
+	return tx.grant(old, key, value, deadline, Terms{})
+}
+
+func (tx *Tx) grant(old *Item, key, value string, deadline Clock, terms Terms) *Item {
+	it := &Item{Str: keep(value), Deadline: deadline, Since: tx.m.clock, Token: tx.m.tokenFor(value),
+		Conn: tx.m.client(tx.who.Conn)}
+	if terms != (Terms{}) {
+		it.Extra = &Extra{Terms: terms}
+	}
 	if old != nil {
 		it.Key = old.Key
 	} else {
 		it.Key = keep(key)
 	}
 	tx.m.put(tx.db, it)
+	tx.m.tellSet(tx.db, it)
 	tx.m.freed(tx.db, it.Key) // the new owner may be the one who waits for it
+	if it.Token != 0 {
+		tx.m.came(tx.db, it.Key, it.Str)
+	}
 	return it
 }
 
@@ -121,15 +151,32 @@ func (m *Machine) tokenFor(value string) uint64 {
 	return m.counters.token
 }
 
-// SetDeadline changes when it ends; the owner and its token stay.
-func (tx *Tx) SetDeadline(it *Item, deadline Clock) {
-	if it.Deadline == deadline {
-		tx.m.touched(tx.db, it.Key)
-		return
+// SetDeadline changes when it ends, though not beyond its cap; the owner and its token stay. Of a lock that
+// several hold, it ends for all of them then.
+func (tx *Tx) SetDeadline(it *Item, deadline Clock) *Item {
+	m := tx.m
+	if it.shared() {
+		v := m.ownHolders(it)
+		var all []*Hold
+		v.byOwner.Scan(func(_ string, h *Hold) bool {
+			all = append(all, h)
+			return true
+		})
+		for _, h := range all {
+			changed := *h
+			changed.Deadline = h.capped(deadline)
+			v.set(&changed, 0)
+			m.touchedBy(tx.db, it.Key, h.Owner)
+		}
+		return m.putHolders(tx.db, it.Key, it, v)
 	}
 	changed := *it
 	changed.Deadline = deadline
-	tx.m.put(tx.db, &changed)
+	if it.Extra != nil {
+		changed.Deadline = it.Extra.capped(deadline)
+	}
+	m.put(tx.db, &changed)
+	return &changed
 }
 
 // Delete removes key and tells whether it was there.
@@ -159,7 +206,10 @@ func (tx *Tx) Len() int {
 // returns false. Items that are due are skipped.
 func (tx *Tx) Each(from string, f func(*Item) bool) {
 	tx.m.dbs[tx.db].keys.Ascend(from, func(_ string, it *Item) bool {
-		return it.Deadline.passed(tx.m.clock) || f(it)
+		if it.Deadline.passed(tx.m.clock) {
+			it = it.remains(tx.m.clock)
+		}
+		return it == nil || f(it)
 	})
 }
 
@@ -201,8 +251,16 @@ func (tx *Tx) Swap(other int) bool {
 func (m *Machine) regrant(tx *Tx, s *space) {
 	s.keys.Scan(func(_ string, it *Item) bool {
 		moved := *it
-		moved.Token = m.tokenFor(it.Str)
+		switch v := it.Value().(type) {
+		case nil:
+			moved.Token = m.tokenFor(it.Str)
+		case *Holders:
+			again := v.regranted(func(h *Hold) uint64 { return m.tokenFor(h.Owner) })
+			m.adopt(again)
+			moved.Extra = &Extra{Value: again, bytes: again.cost()}
+		}
 		m.put(tx.db, &moved)
+		m.tellSet(tx.db, &moved)
 		return true
 	})
 }

@@ -4,26 +4,30 @@
 // That is only right while nobody else can know. An owner that lost its connection asks again on another one
 // and is told that it holds the lock, with the same token; from then on the end of the first connection must
 // not free it. So a note lives only as long as its key is left alone: any change of the key, a renewal by
-// its owner among them, drops it. A grant to an owner that holds the lock already leaves no note at all.
-// There is thus at most one note for a key and one for a connection.
+// its owner among them, drops it. What an owner held before the grant is not in the note.
+// There is thus at most one note for an owner of a key and one for a connection.
 
 package fsm
 
 func (q *queue) note(w *waiter) {
 	q.unseen.Set(w)
-	q.granted[w.place()] = w
+	for i := range w.keys {
+		q.granted[w.place(i)] = append(q.granted[w.place(i)], w)
+	}
 }
 
 func (q *queue) forget(w *waiter) {
 	q.unseen.Delete(w)
-	delete(q.granted, w.place())
+	for i := range w.keys {
+		remove(q.granted, w.place(i), w)
+	}
 }
 
-// noteUnseen notes that w was granted the lock that it waited for.
-func (m *Machine) noteUnseen(w *waiter, token uint64) {
+// noteUnseen notes that w was granted what it waited for; keys are those that its owner did not have before.
+func (m *Machine) noteUnseen(w *waiter, keys []string, token uint64) {
 	m.saw(Caller{Origin: w.origin, Conn: w.conn})
 	note := *w
-	note.token = token
+	note.keys, note.token = keys, token
 	m.queue.note(&note)
 	m.journal = append(m.journal, undo{granted: &note})
 }
@@ -34,13 +38,24 @@ func (m *Machine) forget(w *waiter) {
 	m.journal = append(m.journal, undo{forgotten: w})
 }
 
-// touched is called when a key has changed, or was set to what it is.
-func (m *Machine) touched(db int, key string) {
-	if len(m.queue.granted) == 0 {
+// touched is called when a key has changed, or was set to what it is; shared tells that it was and is a lock
+// which several hold. Which of them changed is told to touchedBy.
+func (m *Machine) touched(db int, key string, shared bool) {
+	if len(m.queue.granted) == 0 || shared {
 		return
 	}
-	if w := m.queue.granted[place{db, key}]; w != nil {
-		m.forget(w)
+	for p := lockAt(db, key); len(m.queue.granted[p]) > 0; {
+		m.forget(m.queue.granted[p][0])
+	}
+}
+
+// touchedBy is called when what an owner has of a lock that several hold has changed.
+func (m *Machine) touchedBy(db int, key, owner string) {
+	for _, w := range m.queue.granted[lockAt(db, key)] {
+		if w.lock.Owner == owner {
+			m.forget(w) // there is one at most
+			return
+		}
 	}
 }
 
@@ -58,6 +73,18 @@ func (m *Machine) forgetAll(match func(*waiter) bool) {
 	})
 	for _, w := range notes {
 		m.forget(w)
+	}
+}
+
+// takeBack gives what was granted to w, who never read of it, to those who wait behind. It is as it was
+// granted, or the note would be gone.
+func (m *Machine) takeBack(w *waiter) {
+	m.forgetRequest(w.lock.request().ID)
+	for _, key := range w.keys {
+		it := m.itemAt(w.db, key)
+		if h, ok := it.HoldOf(w.lock.Owner); ok {
+			m.dropHold(w.db, it, &h, loss{LockEnded, "its connection ended before it was told"})
+		}
 	}
 }
 

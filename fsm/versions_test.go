@@ -103,6 +103,7 @@ func TestOlderProgram(t *testing.T) {
 	}
 	for version := range 256 {
 		entry[0] = byte(version) // the checksum does not cover it
+		// From version 3 on the checksum covers the version.
 		if known := version == 1 || version == 2; (Check(entry) == nil) != known {
 			t.Errorf("version %d: %v", version, Check(entry))
 		}
@@ -148,7 +149,7 @@ func TestLevelOfSnapshot(t *testing.T) {
 	if data[at] != 2 {
 		t.Fatal("the level stands elsewhere")
 	}
-	for level, want := range map[byte]string{2: "", 0: "impossible", 1: "", 3: "start a newer lockd"} {
+	for level, want := range map[byte]string{2: "", 0: "impossible", 1: "", 3: "", 4: "", 5: "start a newer lockd"} {
 		data[at] = level
 		err := New(opRunner{}).Restore(bytes.NewReader(sealSnapshot(data)))
 		if (err == nil) != (want == "") || (err != nil && !strings.Contains(err.Error(), want)) {
@@ -189,7 +190,7 @@ func TestDigestOfVersions(t *testing.T) {
 	differs := func() bool {
 		_, before := b.m.Digest()
 		o, _ := b.m.nodes.origins.Get("n1")
-		b.m.nodes.setOrigin("n1", &origin{o.incarnation, o.last + 1})
+		b.m.nodes.setOrigin("n1", &origin{incarnation: o.incarnation, last: o.last + 1})
 		changed := b.m.digest() != before
 		b.m.nodes.setOrigin("n1", o)
 		return changed
@@ -229,7 +230,7 @@ func TestDigestOfVersions(t *testing.T) {
 		}
 	}
 	// Two nodes whose numbers differ notice it with the next entry.
-	restored.nodes.setOrigin("n2", &origin{1, 1})
+	restored.nodes.setOrigin("n2", &origin{incarnation: 1, last: 1})
 	e := &Entry{Version: 2, Term: 1}
 	_ = restored.Apply(b.index+1, 1, e.Append(nil), nil, noSink{})
 	_ = b.m.Apply(b.index+1, 1, e.Append(nil), nil, noSink{})

@@ -6,7 +6,6 @@ package resp
 // redcon, what redcon does not know is written here.
 
 import (
-	"math"
 	"strconv"
 
 	"github.com/tidwall/redcon"
@@ -39,8 +38,10 @@ func append2(b []byte, v Value) []byte {
 	switch v.kind {
 	case KindNullArray:
 		return append(b, "*-1\r\n"...)
-	case KindMap, KindSet, KindPush:
+	case KindMap, KindSet, KindPush, KindPairs:
 		return appendList(redcon.AppendArray(b, len(v.list)), v.list, 2)
+	case KindBig:
+		return redcon.AppendBulkString(b, v.str)
 	case KindDouble:
 		var digits [32]byte
 		return redcon.AppendBulk(b, appendDouble(digits[:0], v.Float()))
@@ -62,6 +63,12 @@ func append3(b []byte, v Value) []byte {
 		return appendList(appendHead(b, '~', len(v.list)), v.list, 3)
 	case KindPush:
 		return appendList(appendHead(b, '>', len(v.list)), v.list, 3)
+	case KindPairs:
+		b = redcon.AppendArray(b, len(v.list)/2)
+		for i := 0; i+1 < len(v.list); i += 2 {
+			b = appendList(redcon.AppendArray(b, 2), v.list[i:i+2], 3)
+		}
+		return b
 	case KindDouble:
 		b = appendDouble(append(b, ','), v.Float())
 		return append(b, '\r', '\n')
@@ -70,6 +77,8 @@ func append3(b []byte, v Value) []byte {
 			return append(b, "#t\r\n"...)
 		}
 		return append(b, "#f\r\n"...)
+	case KindBig:
+		return append(append(append(b, '('), v.str...), '\r', '\n')
 	case KindVerbatim:
 		b = appendHead(b, '=', len(v.str))
 		b = append(b, v.str...)
@@ -89,18 +98,4 @@ func appendList(b []byte, list []Value, proto int) []byte {
 func appendHead(b []byte, mark byte, n int) []byte {
 	b = strconv.AppendInt(append(b, mark), int64(n), 10)
 	return append(b, '\r', '\n')
-}
-
-// appendDouble writes f the way Redis 7.0 does: C's %.17g, and plain words where C's would differ between
-// systems. 17 digits are enough to read the same number back.
-func appendDouble(b []byte, f float64) []byte {
-	switch {
-	case math.IsInf(f, 1):
-		return append(b, "inf"...)
-	case math.IsInf(f, -1):
-		return append(b, "-inf"...)
-	case math.IsNaN(f):
-		return append(b, "nan"...)
-	}
-	return strconv.AppendFloat(b, f, 'g', 17, 64)
 }

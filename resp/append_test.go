@@ -34,9 +34,12 @@ func TestAppend(t *testing.T) {
 		{"nested", Array(Map(Bulk("a"), Set(Null()))), "*1\r\n*2\r\n$1\r\na\r\n*1\r\n$-1\r\n",
 			"*1\r\n%1\r\n$1\r\na\r\n~1\r\n_\r\n"},
 		{"false", Bool(false), ":0\r\n", "#f\r\n"},
+		{"big", Big("-12345678901234567890"), "$21\r\n-12345678901234567890\r\n", "(-12345678901234567890\r\n"},
 		{"verbatim", Verbatim("txt", "a b"), "$3\r\na b\r\n", "=7\r\ntxt:a b\r\n"},
 		{"double", Double(2.5), "$3\r\n2.5\r\n", ",2.5\r\n"},
-		{"double of 17 digits", Double(0.1), "$19\r\n0.10000000000000001\r\n", ",0.10000000000000001\r\n"},
+		{"double of few digits", Double(0.1), "$3\r\n0.1\r\n", ",0.1\r\n"},
+		{"pairs", Pairs(Bulk("a"), Double(1), Bulk("b"), Int(2)), "*4\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\nb\r\n:2\r\n",
+			"*2\r\n*2\r\n$1\r\na\r\n,1\r\n*2\r\n$1\r\nb\r\n:2\r\n"},
 		{"infinite", Double(inf), "$3\r\ninf\r\n", ",inf\r\n"},
 		{"minus infinite", Double(minus), "$4\r\n-inf\r\n", ",-inf\r\n"},
 		{"not a number", Double(math.NaN()), "$3\r\nnan\r\n", ",nan\r\n"},
@@ -59,5 +62,24 @@ func BenchmarkAppend(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		buf = Append(buf[:0], v, 3)
+	}
+}
+
+// Redis 7.2 writes these so.
+func TestFormatDouble(t *testing.T) {
+	for f, want := range map[float64]string{
+		0: "0", 1: "1", -1: "-1", 0.1: "0.1", 3.14: "3.14", 1795384845668123.5: "1795384845668123.5",
+		1795384845668: "1795384845668", 1e17: "100000000000000000", 1 << 61: "2305843009213693952",
+		1 << 62: "4611686018427387904", 3 << 61: "6917529027641082000", 1e19: "1e+19", 1e20: "1e+20", 1.5e300: "1.5e+300", 1e-5: "0.00001", 1e-7: "1e-7",
+		1.5e-7: "1.5e-7", 123.456e-8: "1.23456e-6", 1.5e-6: "1.5e-6", -2.5e-10: "-2.5e-10", 1234567890.123: "1234567890.123",
+		5e-324: "5e-324", math.MaxFloat64: "1.7976931348623157e+308",
+		math.Inf(1): "inf", math.Inf(-1): "-inf",
+	} {
+		if got := FormatDouble(f); got != want {
+			t.Errorf("%v: %s, want %s", f, got, want)
+		}
+	}
+	if got := FormatDouble(math.Copysign(0, -1)); got != "-0" {
+		t.Error(got)
 	}
 }

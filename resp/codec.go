@@ -6,7 +6,7 @@ package resp
 //	integer, boolean       zigzag varint
 //	double                 8 bytes, IEEE 754, little endian
 //	simple, error, bulk, verbatim    varint length, bytes
-//	array, map, set, push  varint number of values, the values
+//	array, map, set, push, pairs     varint number of values, the values
 //	nulls, none            nothing
 //
 // Both ends are nodes of one cluster, yet a decoder takes no length on trust: what it allocates is bounded
@@ -46,10 +46,10 @@ func appendValue(b []byte, v Value, depth int) []byte {
 		return binary.AppendVarint(b, v.num)
 	case KindDouble:
 		return binary.LittleEndian.AppendUint64(b, uint64(v.num))
-	case KindSimple, KindError, KindBulk, KindVerbatim:
+	case KindSimple, KindError, KindBulk, KindVerbatim, KindBig:
 		b = binary.AppendUvarint(b, uint64(len(v.str)))
 		return append(b, v.str...)
-	case KindArray, KindMap, KindSet, KindPush:
+	case KindArray, KindMap, KindSet, KindPush, KindPairs:
 		if depth == MaxDepth {
 			return appendValue(b[:len(b)-1], tooDeep(), depth)
 		}
@@ -91,13 +91,13 @@ func (d *valueDecoder) value(depth int) Value {
 		if b := d.bytes(8); d.err == nil {
 			v.num = int64(binary.LittleEndian.Uint64(b))
 		}
-	case KindSimple, KindError, KindBulk:
+	case KindSimple, KindError, KindBulk, KindBig:
 		v.str = string(d.bytes(d.uvarint()))
 	case KindVerbatim:
 		if v.str = string(d.bytes(d.uvarint())); len(v.str) < len("txt:") {
 			d.fail(errValueShort) // whoever writes it cuts the format off
 		}
-	case KindArray, KindMap, KindSet, KindPush:
+	case KindArray, KindMap, KindSet, KindPush, KindPairs:
 		v.list = d.list(depth)
 	default:
 		d.fail(errValueKind)

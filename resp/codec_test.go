@@ -15,8 +15,8 @@ func carried() []Value {
 	return []Value{
 		Null(), NullArray(), None(), OK(), Simple(""), Error("ERR x\r\ny"), Bulk(""), Bulk("a\x00\xff\r\n"),
 		Bulk(strings.Repeat("x", 1<<20)), Int(0), Int(-1), Int(math.MaxInt64), Int(math.MinInt64),
-		Double(1.5), Double(math.Inf(-1)), Double(nan), Double(math.Copysign(0, -1)), Bool(true), Bool(false),
-		Verbatim("txt", ""), Verbatim("mkd", "# a"), Array(), Set(), Map(), Push(Bulk("message")),
+		Pairs(Bulk("a"), Double(1)), Double(1.5), Double(math.Inf(-1)), Double(nan), Double(math.Copysign(0, -1)), Bool(true), Bool(false),
+		Verbatim("txt", ""), Big("-12345678901234567890"), Verbatim("mkd", "# a"), Array(), Set(), Map(), Push(Bulk("message")),
 		Map(Bulk("k"), Array(Int(1), Map(Bulk("n"), Null()), Set(Bool(true)))), Array(make([]Value, 5000)...),
 		nested(MaxDepth),
 	}

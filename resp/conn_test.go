@@ -3,10 +3,12 @@ package resp
 // Tests of a connection over real sockets: parking, pushing, leaving, and who gets in.
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -228,6 +230,64 @@ func TestPushAfterReply(t *testing.T) {
 		send(t, conn, "SUBSCRIBE\r\n")
 		expect(t, conn, "$9\r\nconfirmed\r\n+OK\r\n$7\r\nmessage\r\n")
 	}
+}
+
+// TestHoldAndSettle: what is pushed while pushes are held comes after the replies of that time, however many
+// bytes these are, and what is replied after Settle comes after all of it, whoever pushes meanwhile.
+func TestHoldAndSettle(t *testing.T) {
+	long := strings.Repeat("x", flushAt)
+	h := &scripted{serve: func(c *Conn, pipeline []Command) {
+		for range pipeline {
+			go c.Push(Simple("noise"))
+			c.Hold()
+			c.Push(Bulk("first"))
+			time.Sleep(50 * time.Microsecond)
+			c.Reply(Bulk(long))
+			c.Reply(Bulk(long))
+			c.Push(Bulk("second"))
+			c.Settle()
+			c.Reply(OK())
+		}
+	}}
+	_, addr := start(t, h, nil)
+	conn := dial(t, addr)
+	in := bufio.NewReader(conn)
+	for range 200 {
+		send(t, conn, "SUBSCRIBE\r\n")
+		var got []string
+		for noise := false; len(got) < 5 || !noise; {
+			line, err := in.ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch line = strings.TrimSpace(line); {
+			case line == "+noise":
+				noise = true
+			case line[0] != '$':
+				got = append(got, line[:min(len(line), 6)])
+			}
+		}
+		if want := []string{"xxxxxx", "xxxxxx", "first", "second", "+OK"}; !slices.Equal(got, want) {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// TestSettleWithoutReader: nobody waits for a reader that is gone.
+func TestSettleWithoutReader(t *testing.T) {
+	served := make(chan struct{})
+	h := &scripted{serve: func(c *Conn, _ []Command) {
+		for range 200 {
+			c.Push(Bulk(strings.Repeat("x", 1000)))
+			c.Settle()
+		}
+		close(served)
+	}}
+	_, addr := start(t, h, nil)
+	conn := dial(t, addr)
+	send(t, conn, "SUBSCRIBE\r\n")
+	conn.Close()
+	<-served
 }
 
 func TestSlowReaderIsDropped(t *testing.T) {

@@ -5,8 +5,10 @@ package resp
 // the purpose writes out, so nobody who pushes ever waits for a slow reader. Both write whole replies
 // under one lock, so they never interleave.
 //
-// A push that is queued after a reply was given is written after that reply: SUBSCRIBE's confirmation
-// comes before the first message. While replies are pending, pushes therefore wait for their flush.
+// A push that is queued after a reply was given is written after that reply. While replies are pending,
+// pushes therefore wait for their flush. Hold makes them wait for replies that are yet to come, and Settle
+// writes them before those that come later: SUBSCRIBE is answered by pushes, and what is behind it in its
+// pipeline is not answered before.
 //
 // redcon's Writer is not used to collect replies: it keeps up to 256 KiB for good and cannot be told to
 // let go.
@@ -27,7 +29,8 @@ const (
 // output is what a connection has to write.
 type output struct {
 	mu      sync.Mutex  // held while bytes go to the socket
-	pending atomic.Bool // replies wait in the workspace
+	pending atomic.Bool // replies wait in the workspace, or are held
+	held    bool        // see Hold; the connection's goroutine's own
 	armed   time.Time   // when the write deadline was set last; under mu
 	queue   queue
 	sent    atomic.Uint64
@@ -40,6 +43,9 @@ type queue struct {
 	flying int  // bytes taken from b that are being written
 	count  int  // pushes in b
 	busy   bool // a goroutine is writing the queue
+
+	settled chan struct{} // closed when its writer has begun so many more rounds; nil: nobody waits
+	rounds  int
 }
 
 // Reply answers the next command. It writes to the socket only when much is pending; KindNone writes
@@ -73,14 +79,48 @@ func (c *Conn) Flush() error {
 	} else if c.dead.Load() {
 		err = net.ErrClosed
 	}
-	if c.out.pending.Load() {
+	if c.out.pending.Load() && !c.out.held {
 		c.out.pending.Store(false)
 		// One round here, so that a connection whose replies are always pending gets its pushes too.
-		if b := c.out.take(nil, false); b != nil && c.write(b) == nil {
-			go c.drain()
+		if b := c.out.take(nil, false); b != nil {
+			if c.write(b) != nil {
+				c.out.queue.end()
+			} else if b = c.out.take(b, true); b != nil {
+				go c.drain(b)
+			}
 		}
 	}
 	return err
+}
+
+// Hold keeps pushes back until Release: those that come while a command runs are written after its reply.
+func (c *Conn) Hold() {
+	c.out.held = true
+	c.out.pending.Store(true)
+}
+
+// Release ends that: pushes are written with the next Flush.
+func (c *Conn) Release() { c.out.held = false }
+
+// Settle writes the replies given so far, and then what was pushed so far.
+func (c *Conn) Settle() {
+	c.Release()
+	if c.Flush() != nil {
+		return // nobody reads
+	}
+	q := &c.out.queue
+	q.mu.Lock()
+	if q.busy && !c.dead.Load() {
+		q.settled, q.rounds = make(chan struct{}), 1
+		if len(q.b) > 0 {
+			q.rounds = 2
+		}
+	}
+	settled := q.settled
+	q.mu.Unlock()
+	if settled != nil {
+		<-settled
+	}
 }
 
 // Push writes v between replies. Any goroutine may call it; it never blocks. False says that the
@@ -104,23 +144,41 @@ func (c *Conn) Push(v Value) bool {
 		return false
 	}
 	if start {
-		go c.drain()
+		go c.drain(nil)
 	}
 	return true
 }
 
-// drain writes the queue until it is empty, or until replies are pending, whose flush goes on with it.
-// Whoever calls it has set busy.
-func (c *Conn) drain() {
-	var b []byte
+// drain writes b and then the queue until it is empty, or until replies are pending, whose flush goes on with
+// it. Whoever calls it has set busy.
+func (c *Conn) drain(b []byte) {
 	for {
+		if len(b) > 0 && c.write(b) != nil {
+			c.out.queue.end() // dead: what is still queued has no reader
+			return
+		}
 		if b = c.out.take(b, true); b == nil {
 			return
 		}
-		if c.write(b) != nil {
-			return // dead: what is still queued has no reader
-		}
 	}
+}
+
+// round tells who waits in Settle that another piece was written. The caller holds mu.
+func (q *queue) round(last bool) {
+	if q.settled == nil {
+		return
+	}
+	if q.rounds--; q.rounds == 0 || last {
+		close(q.settled)
+		q.settled = nil
+	}
+}
+
+// end is the last round.
+func (q *queue) end() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.round(true)
 }
 
 // take returns all that is queued and leaves busy set for the writer of it; mine says that the caller has
@@ -134,7 +192,9 @@ func (o *output) take(spare []byte, mine bool) []byte {
 		return nil
 	}
 	q.flying = 0
-	if q.busy = len(q.b) > 0 && !o.pending.Load(); !q.busy {
+	q.busy = len(q.b) > 0 && !o.pending.Load()
+	q.round(!q.busy)
+	if !q.busy {
 		return nil
 	}
 	b := q.b

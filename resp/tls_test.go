@@ -117,6 +117,7 @@ func TestTLSRefusals(t *testing.T) {
 	bad := dial(t, addr)
 	send(t, bad, "PING\r\n")
 	expectEndAfterAlert(t, bad)
+	eventually(t, "the bad one forgotten", func() bool { return s.Stats().Connected == 0 })
 	silent := dial(t, addr)
 	eventually(t, "counted before its handshake", func() bool { return s.Stats().Connected == 1 })
 	expectEnd(t, dial(t, addr))

@@ -14,7 +14,8 @@ import (
 type Kind uint8
 
 // The kinds of reply. Those that RESP2 lacks are written to a RESP2 connection the way Redis does it:
-// a Map or Set as a flat array, a Double as a bulk string, a Bool as an integer, a Push as an array.
+// a Map, Set or Pairs as a flat array, a Double or Big as a bulk string, a Bool as an integer, a Push as an
+// array.
 const (
 	KindNull      Kind = iota // "$-1" in RESP2, "_" in RESP3
 	KindNullArray             // "*-1" in RESP2, "_" in RESP3
@@ -30,6 +31,8 @@ const (
 	KindVerbatim              // text with a three-letter format, as "txt"
 	KindPush                  // out-of-band data
 	KindNone                  // no reply at all (CLIENT REPLY OFF, a parked command)
+	KindPairs                 // values of which two belong together each: members and their scores
+	KindBig                   // digits of a whole number of any size, which only scripts reply
 )
 
 // Value is one reply. The zero Value is the null reply. It is immutable once built: a slice given to
@@ -53,7 +56,7 @@ func (v Value) Num() int64 { return v.num }
 // Float returns the number of a double reply.
 func (v Value) Float() float64 { return math.Float64frombits(uint64(v.num)) }
 
-// List returns the elements of an array, set, map (keys and values in turn) or push reply.
+// List returns the elements of an array, set, map or pairs (keys and values in turn) or push reply.
 // The caller must not change it.
 func (v Value) List() []Value { return v.list }
 
@@ -94,8 +97,10 @@ func Bulk(s string) Value { return Value{kind: KindBulk, str: s} }
 // Verbatim is text for people to read; format has three letters ("txt", "mkd"). RESP2 gets a bulk string.
 func Verbatim(format, s string) Value { return Value{kind: KindVerbatim, str: format + ":" + s} }
 
-// Double is a floating point reply, written with 17 digits as Redis 7.0 does; RESP2 gets them as a bulk
-// string.
+// Big is a whole number of any size by its digits; they must hold no end of line.
+func Big(digits string) Value { return Value{kind: KindBig, str: digits} }
+
+// Double is a floating point reply, written as FormatDouble does; RESP2 gets that as a bulk string.
 func Double(f float64) Value { return Value{kind: KindDouble, num: int64(math.Float64bits(f))} }
 
 // Bool is true or false; RESP2 gets 1 or 0.
@@ -114,6 +119,10 @@ func Set(list ...Value) Value { return Value{kind: KindSet, list: list} }
 
 // Map has keys and values in turn; RESP2 gets them as one flat array.
 func Map(pairs ...Value) Value { return Value{kind: KindMap, list: pairs} }
+
+// Pairs has values of which the first and the second belong together, the third and the fourth, and so on.
+// RESP3 gets an array of arrays of two, RESP2 one flat array.
+func Pairs(pairs ...Value) Value { return Value{kind: KindPairs, list: pairs} }
 
 // Push is out-of-band data; RESP2 gets an array.
 func Push(list ...Value) Value { return Value{kind: KindPush, list: list} }

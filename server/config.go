@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/divtxt/lockd/session"
 )
 
 // Config is everything that a node is told. A Config that Load returned is complete and checked.
@@ -23,6 +25,7 @@ type Config struct {
 	TLS       TLS
 	Limits    Limits
 	Queues    Queues
+	Pushes    Pushes
 	Timing    Timing
 	Log       Log
 }
@@ -129,6 +132,12 @@ type Queues struct {
 	MaxPending       int   // commands that this node was given and has not answered
 	MaxPendingBytes  int64 // the same, in bytes
 	EntryBytes       int64 // one Raft entry; a larger command goes alone
+}
+
+// Pushes says what connections may be told without asking.
+type Pushes struct {
+	Events     session.Events // keyspace notifications
+	MaxTracked int            // keys that this node tracks for client-side caches; 0 is no limit
 }
 
 // Timing says how long things may take, and what is slow enough to be noted.

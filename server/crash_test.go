@@ -334,6 +334,34 @@ func TestStopsCleanly(t *testing.T) {
 	}
 }
 
+// TestStopsCleanlyBeforeItServes ends a node with SIGTERM that waits for others.
+func TestStopsCleanlyBeforeItServes(t *testing.T) {
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, "--port", "0", "--cluster-port", "0", "--advertise", "127.0.0.1:1",
+		"--dir", t.TempDir(), "--join", "wait")
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	lines := bufio.NewScanner(said)
+	for lines.Scan() {
+		fmt.Fprintln(&log, lines.Text())
+		if strings.Contains(lines.Text(), "waiting to be added") {
+			_ = cmd.Process.Signal(os.Interrupt)
+		}
+	}
+	if err := cmd.Wait(); err != nil || !strings.Contains(log.String(), "waiting to be added") {
+		t.Errorf("%v\n%s", err, log.String())
+	}
+}
+
 // TestNobodyIsCutOffInTheMiddle ends it with SIGTERM while clients work: what was acknowledged is there
 // afterwards, and a command whose connection ended without a reply was not done.
 func TestNobodyIsCutOffInTheMiddle(t *testing.T) {

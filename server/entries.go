@@ -31,6 +31,7 @@ func allGroups() []group {
 		{"TLS", tlsSettings()},
 		{"Limits", limitSettings()},
 		{"Queues", queueSettings()},
+		{"Pushes", pushSettings()},
 		{"Timing", timingSettings()},
 		{"Log", logSettings()},
 	}
@@ -272,6 +273,19 @@ func queueSettings() []*setting {
 		{name: "entry-bytes", def: "256kb",
 			help:  "Commands that go into one Raft entry; a larger command goes alone.",
 			field: func(c *Config) value { return sizeValue{&c.Queues.EntryBytes, kib, 64 * mib} }},
+	}
+}
+
+func pushSettings() []*setting {
+	return []*setting{
+		{name: "notify-keyspace-events", live: true,
+			help: "Which events of keys are published, in Redis' letters: K and E for the channels " +
+				"__keyspace@db__:key and __keyevent@db__:event, and g$lshzxn for the classes, A for all but n; empty " +
+				"publishes none. It holds for the clients of this node.",
+			field: func(c *Config) value { return eventsValue{&c.Pushes.Events} }},
+		{name: "tracking-table-max-keys", def: "1000000", live: true,
+			help:  "Keys that this node remembers for client-side caches (CLIENT TRACKING); 0 is no limit.",
+			field: func(c *Config) value { return intValue[int]{&c.Pushes.MaxTracked, 0, math.MaxInt32} }},
 	}
 }
 

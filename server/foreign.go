@@ -69,7 +69,7 @@ func foreignGroups() []foreignGroup {
 				min-replicas-to-write=0 min-replicas-max-lag cluster-enabled=no cluster-node-timeout
 				slave-serve-stale-data slave-read-only=yes slave-priority bind-source-addr`},
 		{why: "lockd keeps its own figures and bounds",
-			words: `latency-tracking latency-tracking-info-percentiles tracking-table-max-keys acllog-max-len`},
+			words: `latency-tracking latency-tracking-info-percentiles acllog-max-len`},
 		{refused: true, why: "there are 16 databases, always",
 			words: `databases=16`},
 		{refused: true, why: "lockd stays in the foreground; let the service manager start it",
@@ -79,8 +79,6 @@ func foreignGroups() []foreignGroup {
 				masterauth acl-pubsub-default tls-replication=no tls-cluster=no`},
 		{refused: true, why: "lockd's nodes replicate through Raft, not from a Redis",
 			words: `replicaof slaveof loadmodule`},
-		{refused: true, why: "lockd sends no keyspace events",
-			words: `notify-keyspace-events=`},
 	}
 }
 

@@ -37,6 +37,7 @@ type Server struct {
 	views     *views
 	failed    chan error    // a listener that gave up
 	closing   chan struct{} // closed by Close
+	control   *testControl  // nil but in tests
 }
 
 // Start opens the data folder, starts the node on it and serves. It returns once commands are answered.
@@ -82,6 +83,7 @@ func (s *Server) start(ctx context.Context, settings *Settings, stop func()) (er
 	s.hub.Wire(session.Wires{
 		Node: &nodeView{s.node, s.store}, Table: table, Settings: settingsView{settings},
 		Server: s.wire, Stop: stop, Topology: topology{s.node}, Backups: s.backups, Group: membership{s.node},
+		Others: s.node,
 	})
 	s.follow(settings)
 	if err := s.awaitReady(ctx); err != nil {
@@ -111,15 +113,18 @@ func (s *Server) awaitReady(ctx context.Context) error {
 // serveAfter is how long a node of several waits for a leader before it serves without one.
 const serveAfter = 5 * time.Second
 
-func (s *Server) openStore() error {
-	delay, err := testSyncDelay()
+func (s *Server) openStore() (err error) {
+	if s.control, err = openTestControl(s.log); err != nil {
+		return err
+	}
+	around, err := s.testAppend()
 	if err != nil {
 		return err
 	}
 	s.store, err = storage.Open(storage.Options{
 		Dir: s.cfg.Storage.Dir, NodeID: s.nodeID, LogStore: s.cfg.Storage.LogStore,
 		MinFreeBytes: uint64(s.cfg.Storage.MinFreeDisk), StallLimit: stallLimit, SnapshotRate: snapshotRate,
-		SyncDelay: delay, Check: fsm.Check, Log: s.log,
+		Append: around, Check: fsm.Check, Log: s.log,
 	})
 	return WithExit(ExitDataDir, err)
 }
@@ -136,11 +141,12 @@ func (s *Server) openNode(
 		NodeID: s.nodeID, Incarnation: s.store.Incarnation(), DiskID: s.store.DiskID(),
 		Address: address, Client: s.views.client(),
 		Stores: cluster.Stores{Log: s.store.Log, Stable: s.store.Stable, Snapshots: s.store.Snapshots},
-		Plan:   s.cfg.Cluster.Plan(), Network: network, Runner: table,
+		Plan:   s.cfg.Cluster.Plan(), Network: network, Runner: table, Effects: s.hub,
 		Hooks: cluster.Hooks{
 			Fail: s.failStop, Free: s.store.Free, RaiseIncarnation: s.store.RaiseIncarnation, Removed: s.removed,
+			Asked: s.hub.Asked,
 		},
-		Logger: s.log, RaftLogger: s.store.Logger,
+		Logger: s.log, RaftLogger: s.store.Logger, Clocks: s.control.clocks(),
 		Tuning: cluster.Tuning{
 			Heartbeat: s.cfg.Timing.Heartbeat, NodeTimeout: s.cfg.Timing.NodeTimeout,
 			DriftPPM:   s.cfg.Timing.ClockDriftPPM,
@@ -160,7 +166,7 @@ func (s *Server) openNode(
 
 // failStop ends a node whose state can no longer be trusted to be that of the others.
 func (s *Server) failStop(err error) {
-	s.log.Error("this node stops: its log cannot be applied", "error", err, "data-folder", s.cfg.Storage.Dir)
+	s.log.Error("this node stops: it cannot go on from its log", "error", err, "data-folder", s.cfg.Storage.Dir)
 	os.Exit(ExitDataDir) //nolint:forbidigo // fail-stop
 }
 
@@ -201,10 +207,11 @@ func (s *Server) listen() error {
 	for _, ln := range s.listeners.TLS {
 		go func() { s.report(s.wire.ServeTLS(ln, conf)) }()
 	}
+	forViews := conf // another variable: the listeners' goroutines read theirs later
 	if s.listeners.Port != 0 {
-		conf = nil // the views send clients to the plain port
+		forViews = nil // the views send clients to the plain port
 	}
-	s.views.serve(s.cfg, conf, topology{s.node}, s.hub, s.wire, s.log, s.report)
+	s.views.serve(s.cfg, forViews, topology{s.node}, s.hub, s.wire, s.log, s.report)
 	return nil
 }
 
@@ -260,6 +267,7 @@ func (s *Server) Close() error {
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
 	}
+	errs = append(errs, s.control.close())
 	return errors.Join(errs...)
 }
 

@@ -23,6 +23,10 @@ func Run(
 	ctx, stop := untilSignal(ctx, log, os.Exit) //nolint:forbidigo // a second signal ends the process at once
 	defer stop()
 	s, err := Start(ctx, cfg, settings, log, stop)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		log.Info("stopped before it served: it was still waiting for other nodes")
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,5 @@
-// A setting for measurements only. It is no entry of the table of settings, so that no manual offers it.
+// Settings for tests and measurements only. They are no entries of the table of settings, so that no manual
+// offers them.
 
 package server
 
@@ -25,4 +26,22 @@ func testSyncDelay() (time.Duration, error) {
 		return 0, WithExit(ExitUsage, err)
 	}
 	return delay, nil
+}
+
+// testAppend is what is done around each append to the log: nothing, the delay, or what the test's control
+// says at the moment.
+func (s *Server) testAppend() (func(store func() error) error, error) {
+	delay, err := testSyncDelay()
+	switch {
+	case err != nil:
+		return nil, err
+	case s.control != nil:
+		return s.control.appending, nil
+	case delay > 0:
+		return func(store func() error) error {
+			time.Sleep(delay)
+			return store()
+		}, nil
+	}
+	return nil, nil
 }

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/divtxt/lockd/session"
 )
 
 // value reads and writes one field of a Config.
@@ -245,3 +247,16 @@ func validNodeID(id string) bool {
 	}
 	return true
 }
+
+// eventsValue is the letters of notify-keyspace-events.
+type eventsValue struct{ at *session.Events }
+
+func (v eventsValue) parse(s string) (err error) {
+	e, err := session.ParseEvents(s)
+	if err == nil {
+		*v.at = e
+	}
+	return err
+}
+func (v eventsValue) String() string { return v.at.String() }
+func (v eventsValue) kind() string   { return "letters" }

@@ -73,7 +73,7 @@ func (c *Config) policy() session.Policy {
 		SlowlogThan: c.Timing.SlowlogThan, SlowlogLen: c.Timing.SlowlogMaxLen,
 		CommandTimeout: c.Timing.CommandTimeout,
 		MaxClients:     c.Limits.MaxClients, LatencyAbove: c.Timing.LatencyThreshold,
-		MaxMemory: c.Limits.MemoryBound(),
+		MaxMemory: c.Limits.MemoryBound(), Notify: c.Pushes.Events, MaxTracked: c.Pushes.MaxTracked,
 	}
 	if c.Security.RequirePass != "" {
 		p.Password = c.Security.RequirePass.Matches

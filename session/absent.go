@@ -18,7 +18,7 @@ func absentCommands() []commands.Command {
 		{
 			Name: "asking", Arity: 1, Flags: commands.Fast, Group: "cluster", Since: "3.0.0", Complexity: "O(1)",
 			Categories: []string{"connection"}, Local: noCluster,
-			Summary: "Accepted on cluster-view-port; elsewhere an error.",
+			Summary: "Do nothing on cluster-view-port; elsewhere an error.",
 		},
 		{
 			Name: "monitor", Arity: 1, Flags: local | commands.Admin, Group: "server", Since: "1.0.0",

@@ -17,21 +17,22 @@ func (h *Hub) authCommands() []commands.Command {
 		{
 			Name: "auth", Arity: -2, Flags: flags | commands.SkipSlowlog, Group: "connection", Since: "1.0.0",
 			Syntax: "[username] password", Local: h.auth, Categories: []string{"connection"},
-			Summary: "Authenticates the connection.", Complexity: "O(1)",
+			Summary: "Authenticate the connection.", Complexity: "O(1)",
 		},
 		{
 			// Not Immediate: replies before it are still written in the old protocol.
 			Name: "hello", Arity: -1, Flags: flags&^commands.Immediate | commands.SkipSlowlog, Group: "connection",
 			Since: "6.0.0", Syntax: "[protover [AUTH username password] [SETNAME clientname]]", Local: h.hello,
-			Summary: "Handshakes with the server.", Complexity: "O(1)", Categories: []string{"connection"},
+			Summary: "Choose the protocol, authenticate, and reply what server this is.", Complexity: "O(1)",
+			Categories: []string{"connection"},
 		},
 		{
 			Name: "quit", Arity: -1, Flags: flags, Group: "connection", Since: "1.0.0", Local: quit,
-			Summary: "Closes the connection.", Complexity: "O(1)", Categories: []string{"connection"},
+			Summary: "Close the connection.", Complexity: "O(1)", Categories: []string{"connection"},
 		},
 		{
 			Name: "reset", Arity: 1, Flags: flags &^ commands.Immediate, Group: "connection", Since: "6.2.0",
-			Local: h.reset, Summary: "Resets the connection.", Complexity: "O(1)",
+			Local: h.reset, Summary: "Put the connection back to how it began.", Complexity: "O(1)",
 			Categories: []string{"connection"},
 		},
 	}
@@ -161,9 +162,12 @@ func (h *Hub) reset(c *commands.Conn, _ commands.Args) resp.Value {
 		c.User = defaultUser
 	}
 	if mine := h.find(c.ID); mine != nil {
+		h.track(mine, nil)
+		h.endHanging(mine)
 		mine.wire.SetProto(2)
 		mine.wire.SetTrusted(c.User != "")
 		mine.quiet = replyOn
+		mine.endTransaction()
 	}
 	return resp.Simple("RESET")
 }

@@ -18,7 +18,7 @@ func (h *Hub) clientCommands() []commands.Command {
 	return []commands.Command{{
 		Name: "client", Arity: -2, Group: "connection", Since: "2.4.0", Complexity: "Depends on the subcommand.",
 		Summary: "Look at connections and change them.",
-		Sub:     slices.Concat(h.clientOwn(), h.clientOthers(), clientTracking()),
+		Sub:     slices.Concat(h.clientOwn(), h.clientOthers(), h.clientTracking()),
 	}}
 }
 
@@ -27,7 +27,7 @@ func (h *Hub) clientCommands() []commands.Command {
 func (h *Hub) ConnectionCommands() []commands.Command {
 	return append(h.authCommands(), commands.Command{
 		Name: "client", Arity: -2, Group: "connection", Since: "2.4.0", Complexity: "Depends on the subcommand.",
-		Summary: "Look at this connection and change it.", Sub: slices.Concat(h.clientOwn(), clientTracking()),
+		Summary: "Look at this connection and change it.", Sub: slices.Concat(h.clientOwn(), h.clientTracking()),
 	})
 }
 
@@ -138,64 +138,11 @@ func onOff(at *bool, a commands.Args, i int) resp.Value {
 	return resp.OK()
 }
 
-// clientTracking are the subcommands of client-side caching, as a server answers them on whose connections
-// it is off: it is always off here.
-func clientTracking() []commands.Command {
-	connection := []string{"connection"}
-	return []commands.Command{
-		{
-			Name: "tracking", Arity: -3, Flags: local, Group: "connection", Since: "6.0.0", Complexity: "O(1)",
-			Syntax: "ON | OFF", Categories: connection, Local: setTracking,
-			Summary: "Switch off client-side caching; it cannot be switched on.",
-		},
-		{
-			Name: "trackinginfo", Arity: 2, Flags: local, Group: "connection", Since: "6.2.0", Complexity: "O(1)",
-			Categories: connection, Local: trackingInfo, Summary: "Tell about client-side caching: it is off.",
-		},
-		{
-			Name: "getredir", Arity: 2, Flags: local, Group: "connection", Since: "6.0.0", Complexity: "O(1)",
-			Categories: connection, Local: getRedir, Summary: "Reply -1, for client-side caching is off.",
-		},
-		{
-			Name: "caching", Arity: 3, Flags: local, Group: "connection", Since: "6.0.0", Complexity: "O(1)",
-			Syntax: "YES | NO", Categories: connection, Local: caching,
-			Summary: "An error, for client-side caching is off.",
-		},
-	}
-}
-
-// setTracking refuses rather than pretends: a client that caches what it is never told to forget would trust
-// in locks that others hold by now.
-func setTracking(_ *commands.Conn, a commands.Args) resp.Value {
-	switch {
-	case a.Is(2, "OFF") && len(a) == 3:
-		return resp.OK()
-	case a.Is(2, "ON"):
-		return resp.Error("ERR CLIENT TRACKING is not available here: lockd sends no invalidations yet. " +
-			"Switch client-side caching off in the client")
-	}
-	return errSyntax()
-}
-
-func trackingInfo(*commands.Conn, commands.Args) resp.Value {
-	return resp.Map(
-		resp.Bulk("flags"), resp.Set(resp.Bulk("off")),
-		resp.Bulk("redirect"), resp.Int(-1),
-		resp.Bulk("prefixes"), resp.Array(),
-	)
-}
-
-func getRedir(*commands.Conn, commands.Args) resp.Value { return resp.Int(-1) }
-
-func caching(*commands.Conn, commands.Args) resp.Value {
-	return resp.Error("ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN " +
-		"or OPTOUT mode enabled")
-}
-
 func clientHelp(*commands.Conn, commands.Args) resp.Value {
 	return help("CLIENT",
+		"CACHING (YES|NO)", "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
 		"GETNAME", "    Return the name of this connection.",
-		"GETREDIR", "    Return -1: client-side caching is off.",
+		"GETREDIR", "    Return the client ID we are redirecting to when tracking is enabled.",
 		"ID", "    Return the number of this connection.",
 		"INFO", "    Describe this connection.",
 		"KILL <ip:port>", "    Close the connection from <ip:port>.",
@@ -210,8 +157,9 @@ func clientHelp(*commands.Conn, commands.Args) resp.Value {
 		"REPLY (ON|OFF|SKIP)", "    Whether this connection gets replies.",
 		"SETINFO (LIB-NAME|LIB-VER) <value>", "    Tell which client library this is.",
 		"SETNAME <name>", "    Name this connection.",
-		"TRACKING OFF", "    Accepted; client-side caching is always off.",
-		"TRACKINGINFO", "    Tell that client-side caching is off.",
+		"TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]", "         [OPTIN] [OPTOUT] [NOLOOP]",
+		"    Control server assisted client side caching.",
+		"TRACKINGINFO", "    Report tracking status for the current connection.",
 		"UNBLOCK <client-id> [TIMEOUT|ERROR]",
 		"    End the waiting of a connection, as if its time had passed, or with an error.",
 		"UNPAUSE", "    Accepted; nothing is ever paused.")

@@ -17,19 +17,19 @@ func (h *Hub) clientOthers() []commands.Command {
 			Name: "list", Arity: -2, Flags: admin, Group: "connection", Since: "2.4.0",
 			Syntax:     "[TYPE type | ID client-id [client-id ...]]",
 			Complexity: "O(N), N the number of connections", Categories: connection, Local: h.clientList,
-			Tips: []string{"nondeterministic_output"}, Summary: "Describe this node's connections, one a line.",
+			Tips: []string{"nondeterministic_output"}, Summary: "Describe the connections of all nodes, one a line.",
 		},
 		{
 			Name: "kill", Arity: -3, Flags: admin, Group: "connection", Since: "2.4.0",
 			Syntax: "ip:port | [ID client-id] [ADDR ip:port] [LADDR ip:port] [TYPE type] [USER username] " +
 				"[MAXAGE seconds] [SKIPME YES | SKIPME NO]",
 			Complexity: "O(N), N the number of connections", Categories: connection, Local: h.clientKill,
-			Summary: "Close connections of this node. One that waits for a lock leaves its place.",
+			Summary: "Close connections, on whichever node. One that waits for a lock leaves its place.",
 		},
 		{
 			Name: "unblock", Arity: -3, Flags: admin, Group: "connection", Since: "5.0.0",
 			Syntax: "client-id [TIMEOUT | ERROR]", Complexity: "O(log N)", Categories: connection,
-			Local: h.clientUnblock, Summary: "End the waiting of a connection of this node.",
+			Local: h.clientUnblock, Summary: "End the waiting of a connection, on whichever node.",
 		},
 		{
 			Name: "pause", Arity: -3, Flags: admin, Group: "connection", Since: "2.9.50", Complexity: "O(1)",
@@ -44,88 +44,49 @@ func (h *Hub) clientOthers() []commands.Command {
 	}
 }
 
-// killFilter says which connections are to be closed. Zero fields ask for nothing.
-type killFilter struct {
-	id          uint64
-	addr, laddr string
-	olderThan   time.Duration
-	none        bool // a type of which there are no connections here
-	all         bool // also the one that asks
-}
-
-func (f *killFilter) fits(c *conn, asking uint64, now time.Time) bool {
-	s := c.look()
-	switch {
-	case f.none, s.ID == asking && !f.all,
-		f.id != 0 && s.ID != f.id,
-		f.addr != "" && s.Addr != f.addr,
-		f.laddr != "" && s.LocalAddr != f.laddr,
-		f.olderThan > 0 && now.Sub(s.Created) < f.olderThan:
-		return false
-	}
-	return true
-}
-
 func (h *Hub) clientKill(c *commands.Conn, a commands.Args) resp.Value {
 	if len(a) == 3 { // the old form
-		if h.kill(c, &killFilter{addr: string(a[2]), all: true}) == 0 {
+		if h.killAll(c, &clientFilter{Addr: string(a[2])}) == 0 {
 			return resp.Error("ERR No such client")
 		}
 		return resp.OK()
 	}
-	f, problem := readKillFilter(a)
-	if problem.IsError() {
-		return problem
-	}
-	return resp.Int(h.kill(c, f))
-}
-
-// kill closes the sockets of all that fit. Each connection's own goroutine then does the rest: one that waits
-// for a lock leaves its place, a grant that was not read goes to the next.
-func (h *Hub) kill(asking *commands.Conn, f *killFilter) (closed int64) {
-	now := time.Now()
-	for _, c := range h.all() {
-		if !f.fits(c, asking.ID, now) {
-			continue
-		}
-		closed++
-		if c.ID == asking.ID {
-			asking.Closing = true // it gets its reply first
-			continue
-		}
-		c.wire.Kill()
-	}
-	return closed
-}
-
-func readKillFilter(a commands.Args) (*killFilter, resp.Value) {
-	f := new(killFilter)
+	f := &killOptions{clientFilter: clientFilter{Not: c.ID}}
 	for i := 2; i < len(a); i += 2 {
 		if i+1 >= len(a) {
-			return nil, errSyntax()
+			return errSyntax()
 		}
 		if problem := f.option(a, i); problem.IsError() {
-			return nil, problem
+			return problem
 		}
 	}
-	return f, resp.Value{}
+	if f.all {
+		f.Not = 0
+	}
+	return resp.Int(h.killAll(c, &f.clientFilter))
+}
+
+// killOptions are the options of CLIENT KILL.
+type killOptions struct {
+	clientFilter
+	all bool // also the one that asks
 }
 
 // option reads the option at word i and the value behind it.
-func (f *killFilter) option(a commands.Args, i int) resp.Value {
+func (f *killOptions) option(a commands.Args, i int) resp.Value {
 	switch {
 	case a.Is(i, "ADDR"):
-		f.addr = string(a[i+1])
+		f.Addr = string(a[i+1])
 	case a.Is(i, "LADDR"):
-		f.laddr = string(a[i+1])
+		f.LAddr = string(a[i+1])
 	case a.Is(i, "SKIPME") && (a.Is(i+1, "YES") || a.Is(i+1, "NO")):
 		f.all = a.Is(i+1, "NO")
 	case a.Is(i, "TYPE"):
-		normal, known := clientType(a, i+1)
+		kind, known := clientType(a, i+1)
 		if !known {
 			return errClientType(a[i+1])
 		}
-		f.none = f.none || !normal
+		f.Type = kind
 	case a.Is(i, "USER"):
 		if string(a[i+1]) != defaultUser {
 			return resp.Errorf("ERR No such user '%s'", clipped(a[i+1]))
@@ -137,17 +98,17 @@ func (f *killFilter) option(a commands.Args, i int) resp.Value {
 }
 
 // number is option for those with a number.
-func (f *killFilter) number(a commands.Args, i int) resp.Value {
+func (f *killOptions) number(a commands.Args, i int) resp.Value {
 	n, ok := a.Int(i + 1)
 	switch {
 	case a.Is(i, "ID") && (!ok || n < 1):
 		return resp.Error("ERR client-id should be greater than 0")
 	case a.Is(i, "ID"):
-		f.id = uint64(n)
+		f.IDs = []uint64{uint64(n)}
 	case a.Is(i, "MAXAGE") && (!ok || n < 1 || n > oldest):
 		return errNotInt()
 	case a.Is(i, "MAXAGE"):
-		f.olderThan = time.Duration(n) * time.Second
+		f.Older = time.Duration(n) * time.Second
 	default:
 		return errSyntax()
 	}
@@ -172,10 +133,10 @@ func (h *Hub) clientUnblock(_ *commands.Conn, a commands.Args) resp.Value {
 	if !ok {
 		return errNotInt()
 	}
-	if id < 1 || h.find(uint64(id)) == nil || !h.Node.Unblock(uint64(id), withError) {
+	if id < 1 {
 		return resp.Int(0)
 	}
-	return resp.Int(1)
+	return resp.Int(h.unblockAnywhere(&unblockWish{uint64(id), withError}))
 }
 
 // clientPause never pauses: a lock's time goes on while its holder may not renew it.

@@ -4,6 +4,7 @@ package session
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/divtxt/lockd/commands"
@@ -21,12 +22,24 @@ type conn struct {
 	waiting waiting
 	view    View // nil on the data port
 	quiet   replyMode
+	tx      transaction
 	// What the state still knows of the connection: a grant that it waited for and has been told of
 	// (noted), or was not told of (unread).
 	noted, unread bool
+	pushed
 
 	mu    sync.Mutex
 	shown shown
+}
+
+// pushed is what a connection gets without asking. Who applies entries reads it.
+type pushed struct {
+	listens        atomic.Pointer[fsm.Listens] // nil: it never did
+	tracking       atomic.Pointer[tracking]    // nil: off
+	brokenRedirect atomic.Bool
+	binds          atomic.Bool // it has sent a command that may have bound a lock or a session to it
+	caching        bool        // CLIENT CACHING was sent, for the next command
+	hangs          bool        // it has sent a command that may have left in the state what ends with it
 }
 
 // shown is what others may see of a connection.

@@ -95,6 +95,8 @@ func debugProtocol(a commands.Args) resp.Value {
 		return resp.Int(12345)
 	case a.Is(2, "DOUBLE"):
 		return resp.Double(3.141)
+	case a.Is(2, "BIGNUM"):
+		return resp.Big("1234567999999999999999999999999999999")
 	case a.Is(2, "NULL"):
 		return resp.Null()
 	case a.Is(2, "ARRAY"):
@@ -111,7 +113,7 @@ func debugProtocol(a commands.Args) resp.Value {
 		return resp.Bool(false)
 	}
 	return resp.Error("ERR Wrong protocol type name. Please use one of the following: " +
-		"string|integer|double|null|array|set|map|verbatim|true|false")
+		"string|integer|double|bignum|null|array|set|map|verbatim|true|false")
 }
 
 func debugHelp() resp.Value {
@@ -119,7 +121,7 @@ func debugHelp() resp.Value {
 		"ERROR <string>", "    Return a Redis protocol error with <string> as message.",
 		"LOG <message>", "    Write <message> to the server log.",
 		"PROTOCOL <type>", "    Reply with a test value of the specified type. <type> can be: string,",
-		"    integer, double, null, array, set, map, verbatim, true, false.",
+		"    integer, double, bignum, null, array, set, map, verbatim, true, false.",
 		"SET-ACTIVE-EXPIRE 1", "    Accepted; expiry cannot be switched off.",
 		"SLEEP <seconds>", "    Let this connection wait for <seconds>. Decimals allowed.")
 }

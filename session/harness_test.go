@@ -35,7 +35,8 @@ type fakeNode struct {
 	delay   time.Duration
 	saveErr error
 	saves   int
-	slow    chan struct{} // closed to let Snapshot return; nil: at once
+	slow    chan struct{}             // closed to let Snapshot return; nil: at once
+	on      func(call *fsm.Call) bool // answers a call in its own way, or not
 }
 
 type parkedCall struct {
@@ -51,6 +52,12 @@ func (n *fakeNode) Submit(calls []fsm.Call, done chan<- struct{}) {
 	parked := false
 	for i := range calls {
 		words := calls[i].Command.Words
+		if calls[i].Command.Kind != fsm.KindCommand {
+			words = [][]byte{[]byte("kind")}
+		}
+		if n.on != nil && n.on(&calls[i]) {
+			continue
+		}
 		switch name := strings.ToUpper(string(words[0])); {
 		case name == "GET" && string(words[1]) == "missing":
 			calls[i].Reply = resp.Null()
@@ -125,6 +132,9 @@ func (n *fakeNode) Status() Status {
 	s.Waiters = len(n.parked)
 	return s
 }
+
+// Ordinal is the first node's.
+func (n *fakeNode) Ordinal() uint64 { return 0 }
 
 // waiting is how many connections are parked.
 func (n *fakeNode) waiting() int { return n.Status().Waiters }
@@ -373,6 +383,9 @@ func (c *client) flat(list []string) []string {
 	n, _ := strconv.Atoi(line[1:])
 	switch line[0] {
 	case '$', '=':
+		if n < 0 {
+			return append(list, line)
+		}
 		return append(list, strings.TrimSuffix(c.read(n+2), "\r\n"))
 	case '%':
 		n *= 2

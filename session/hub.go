@@ -31,6 +31,8 @@ type Node interface {
 	Snapshot() error
 	// Status is figures about the node and the state.
 	Status() Status
+	// Ordinal is a small number that no other node of the cluster has.
+	Ordinal() uint64
 }
 
 // Status is what a node tells about itself.
@@ -94,6 +96,8 @@ type Policy struct {
 	CommandTimeout time.Duration
 	LatencyAbove   int64 // milliseconds, 0: off
 	MaxMemory      int64 // bytes of the state
+	Notify         Events
+	MaxTracked     int // keys that trackers hold; 0: no limit
 }
 
 // Wires connect a hub to the rest of the server, once that is there.
@@ -105,6 +109,7 @@ type Wires struct {
 	Topology Topology // nil: this node is alone
 	Backups  Backups  // nil: none are made
 	Group    Group
+	Others   Others // nil: this node is alone
 	Stop     func() // ends the process in an orderly way (SHUTDOWN)
 }
 
@@ -119,11 +124,15 @@ type Hub struct {
 	stats   *statistics
 	slowlog slowlog
 	events  latencyEvents
-	saving  atomic.Bool // a BGSAVE runs
+
+	trackers trackers
+	wired    atomic.Bool // other nodes may ask from then on
+	saving   atomic.Bool // a BGSAVE runs
 
 	startMemory uint64 // allocated when the hub was made
 
 	leaving  atomic.Bool // see leave.go
+	beat     beat
 	watching atomic.Bool // a look at those who wait is due (overdue.go)
 
 	mu    sync.Mutex
@@ -144,17 +153,23 @@ func New(version string, log *slog.Logger) *Hub {
 func (h *Hub) Wire(w Wires) {
 	h.Wires = w
 	h.stats = newStatistics(w.Table)
+	h.wired.Store(true)
 }
 
 // SetPolicy changes what the settings say.
-func (h *Hub) SetPolicy(p Policy) { h.policy.Store(&p) }
+func (h *Hub) SetPolicy(p Policy) {
+	h.policy.Store(&p)
+	h.trackers.mu.Lock()
+	defer h.trackers.mu.Unlock()
+	h.boundTracked()
+}
 
 // Commands are the families that this package brings to the command table.
 func (h *Hub) Commands() [][]commands.Command {
 	return [][]commands.Command{
 		h.authCommands(), h.clientCommands(), h.serverCommands(), h.infoCommands(), h.configCommands(),
 		h.slowlogCommands(), h.latencyCommands(), h.backupCommands(),
-		h.raftCommands(),
+		h.raftCommands(), h.transactionCommands(), h.lockCommands(),
 	}
 }
 
@@ -165,7 +180,7 @@ func (h *Hub) open(rc *resp.Conn, mode string, view View) {
 	p := h.policy.Load()
 	c := &conn{
 		Conn: commands.Conn{
-			ID: h.nextID.Add(1), Mode: mode, DB: p.firstDB(mode), Proto: 2, Addr: rc.RemoteAddr(),
+			ID: h.newID(), Mode: mode, DB: p.firstDB(mode), Proto: 2, Addr: rc.RemoteAddr(),
 			LocalAddr: rc.LocalAddr(), Created: time.Now(),
 		},
 		wire: rc, done: make(chan struct{}, 2), view: view,
@@ -184,6 +199,10 @@ func (h *Hub) open(rc *resp.Conn, mode string, view View) {
 	}
 }
 
+// newID returns a number that no other connection of the cluster has. Those of the first node are 1, 2, 3,
+// …
+func (h *Hub) newID() uint64 { return fsm.ClientID(h.Node.Ordinal(), h.nextID.Add(1)) }
+
 // defaultUser is the one user there is until access control lists are here, under Redis' name for it.
 const defaultUser = "default"
 
@@ -196,7 +215,10 @@ func (h *Hub) Closed(rc *resp.Conn) {
 	h.mu.Lock()
 	delete(h.conns, c.ID)
 	h.mu.Unlock()
-	if c.unread || c.noted {
+	if c.tracking.Load() != nil {
+		h.track(c, nil)
+	}
+	if c.unread || c.noted || c.hangs || c.listens.Load() != nil {
 		h.Node.Leave(c.ID, c.unread)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/divtxt/lockd/commands"
+	"github.com/divtxt/lockd/fsm"
 )
 
 // infoServer says standalone on the data port: clients change their mode at any other word.
@@ -70,8 +71,14 @@ func (h *Hub) infoClients(p *infoPage) {
 	p.line("cluster_connections", 0)
 	p.line("maxclients", h.policy.Load().MaxClients)
 	p.line("blocked_clients", p.node.Waiters)
-	p.line("tracking_clients", 0)
-	p.line("pubsub_clients", 0)
+	p.line("tracking_clients", h.trackers.active.Load())
+	listening := 0
+	for _, c := range h.all() {
+		if c.listening().Any() {
+			listening++
+		}
+	}
+	p.line("pubsub_clients", listening)
 }
 
 // infoMemory has maxmemory bound the data set alone; the process takes more than that.
@@ -89,8 +96,8 @@ func (h *Hub) infoMemory(p *infoPage) {
 	p.line("used_memory_dataset_perc", fmt.Sprintf("%.2f%%", percent(int64(dataset), int64(m.used))))
 	p.bytes("total_system_memory", procBytes("/proc/meminfo", "MemTotal:"))
 	p.bytes("used_memory_lua", 0)
-	p.bytes("used_memory_scripts", 0)
-	p.line("number_of_cached_scripts", 0)
+	p.bytes("used_memory_scripts", uint64(p.node.Scripts.Bytes))
+	p.line("number_of_cached_scripts", p.node.Scripts.Known)
 	p.bytes("maxmemory", limit)
 	p.line("maxmemory_policy", "noeviction")
 	p.line("mem_fragmentation_ratio", fmt.Sprintf("%.2f", ratio(m.resident, m.used)))
@@ -138,8 +145,13 @@ func (h *Hub) infoStats(p *infoPage) {
 	p.line("evicted_clients", 0)
 	p.line("keyspace_hits", s.hits.Load())
 	p.line("keyspace_misses", s.misses.Load())
-	p.line("pubsub_channels", 0)
-	p.line("pubsub_patterns", 0)
+	p.line("pubsub_channels", p.node.Listened[fsm.ToChannel])
+	p.line("pubsub_patterns", p.node.Listened[fsm.ToPattern])
+	p.line("pubsubshard_channels", p.node.Listened[fsm.ToShard])
+	keys, items, prefixes := h.trackers.sizes()
+	p.line("tracking_total_keys", keys)
+	p.line("tracking_total_items", items)
+	p.line("tracking_total_prefixes", prefixes)
 	p.line("latest_fork_usec", 0)
 	p.line("total_forks", 0)
 	p.line("unexpected_error_replies", p.node.Undone)

@@ -259,13 +259,24 @@ func fields(text string) map[string]string {
 func TestAudit(t *testing.T) {
 	b := startBench(t)
 	k := b.dial()
-	k.send("CLIENT SETNAME ops", "LOCK.FORCE db:1 REASON stuck", "LOCK.FORCE db:2")
-	k.exactly("+OK\r\n+OK\r\n+OK\r\n")
+	k.send("CLIENT SETNAME ops", "LOCK.FORCE db:1 REASON stuck", "LOCK.FORCE db:2",
+		"LOCK.REVOKE db:3 OWNER secret GRACE 10 reason disk DRYRUN", "LOCK.FREEZE db:* FOR 500 REASON move",
+		"LOCK.THAW db:*")
+	k.exactly(strings.Repeat("+OK\r\n", 6))
 	lines := strings.Split(b.logged.String(), "\n")
-	if !slices.ContainsFunc(lines, func(line string) bool {
-		return strings.Contains(line, "audit") && strings.Contains(line, "key=db:1") &&
-			strings.Contains(line, "reason=stuck") && strings.Contains(line, "client-name=ops")
-	}) {
-		t.Error(b.logged.String())
+	for _, want := range [][]string{
+		{"command=lock.force", "key=db:1", "reason=stuck"}, {"command=lock.force", "key=db:2", `reason=""`},
+		{"command=lock.revoke", "key=db:3", "reason=disk"},
+		{"command=lock.freeze", `arguments="db:* FOR 500 REASON move"`}, {"command=lock.thaw", "arguments=db:*"},
+	} {
+		if !slices.ContainsFunc(lines, func(line string) bool {
+			return strings.Contains(line, "audit") && strings.Contains(line, "client-name=ops") &&
+				!slices.ContainsFunc(want, func(part string) bool { return !strings.Contains(line, part) })
+		}) {
+			t.Errorf("no line with %q in\n%s", want, b.logged)
+		}
+	}
+	if strings.Contains(b.logged.String(), "secret") {
+		t.Error("an owner is in the log")
 	}
 }

@@ -48,6 +48,8 @@ func TestPipelines(t *testing.T) {
 		{"flushing is switched off by name", "FLUSHALL", "+OK\r\n"},
 		{"a key that is too long", "GET " + strings.Repeat("k", 65) + " | GET a",
 			"-ERR a key has at most 64 bytes, this one has 65: raise max-key-bytes if you need to\r\n$6\r\na in 0\r\n"},
+		{"one of several keys that is too long", "MLOCK 2 k " + strings.Repeat("k", 65) + " a 1000 | GET a",
+			"-ERR a key has at most 64 bytes, this one has 65: raise max-key-bytes if you need to\r\n$6\r\na in 0\r\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -198,14 +200,14 @@ func TestKill(t *testing.T) {
 }
 
 func TestKillMaxAge(t *testing.T) {
-	f := &killFilter{olderThan: time.Minute}
+	f := &clientFilter{Older: time.Minute}
 	c := &conn{}
 	c.shown.Conn = commands.Conn{ID: 1, Created: time.Now().Add(-time.Hour)}
-	if !f.fits(c, 2, time.Now()) {
+	if !f.fits(c, time.Now()) {
 		t.Error("an old connection is spared")
 	}
 	c.shown.Created = time.Now()
-	if f.fits(c, 2, time.Now()) {
+	if f.fits(c, time.Now()) {
 		t.Error("a new one is not")
 	}
 }
@@ -219,7 +221,7 @@ func TestDebug(t *testing.T) {
 		"DEBUG SET-ACTIVE-EXPIRE 0")
 	k.exactly("+OK\r\n-BAD thing\r\n+OK\r\n+OK\r\n*3\r\n:0\r\n:1\r\n:2\r\n*6\r\n:0\r\n:0\r\n:1\r\n:1\r\n:2\r\n:0\r\n" +
 		"-ERR Wrong protocol type name. Please use one of the following: " +
-		"string|integer|double|null|array|set|map|verbatim|true|false\r\n" +
+		"string|integer|double|bignum|null|array|set|map|verbatim|true|false\r\n" +
 		"-ERR unknown subcommand or wrong number of arguments for 'FOO'. Try DEBUG HELP.\r\n" +
 		"-ERR value is not a valid float\r\n-ERR expiry cannot be switched off here: it is part of the log\r\n")
 	k.send("DEBUG SLEEP 1000")

@@ -7,6 +7,7 @@ package session
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,37 +46,59 @@ func (h *Hub) sampleNow(now time.Time) sample {
 	return sample{at: now, ops: h.stats.processed.Load(), input: wire.Input, output: wire.Output}
 }
 
-// one takes one command in: it runs it, or puts it into the group.
+// one takes one command in.
 func (h *Hub) one(c *conn, words resp.Command) *commands.Command {
+	cmd := h.take(c, words)
+	if c.caching && cmd != nil && !c.tx.open && !strings.HasPrefix(cmd.FullName(), "client|") {
+		c.caching = false // it was said for this command
+	}
+	return cmd
+}
+
+// take runs a command, or puts it into the group.
+func (h *Hub) take(c *conn, words resp.Command) *commands.Command {
 	cmd, problem := h.Table.Lookup(words)
 	if cmd == nil || !h.mayRun(c, cmd, words, &problem) {
 		h.stats.rejected(cmd, problem)
-		c.slots = append(c.slots, slot{call: -1, value: problem})
+		c.slots = append(c.slots, slot{call: -1, value: c.spoils(words, problem)})
 		return cmd
 	}
-	if h.instead(c, cmd, words) {
+	if h.queues(c, cmd, words) || h.instead(c, cmd, words) {
 		return cmd
 	}
 	if cmd.Local != nil {
 		h.local(c, cmd, words)
 		return cmd
 	}
+	tells := cmd.Has(commands.Tells)
 	parks := cmd.Has(commands.Blocking) && (cmd.Parks == nil || cmd.Parks(commands.Args(words)))
-	if parks {
+	if parks || tells {
 		h.flush(c, false) // the replies before it must not wait with it
 		if c.wire.Closing() {
 			return cmd // one of them was overdue
 		}
 	}
+	if cmd.Binds != nil && cmd.Binds(commands.Args(words)) {
+		c.hangs = true
+		c.binds.Store(true)
+	}
+	h.remember(c, cmd, words)
 	c.calls = append(c.calls, fsm.Call{
 		Command: fsm.Command{DB: uint8(c.DB), Conn: c.ID, Words: words},
-		Read:    !cmd.Has(commands.Write),
+		Read:    !cmd.Numbered(),
 		Long:    cmd.Has(commands.Long),
 		Grows:   cmd.Has(commands.DenyOOM),
+		Here:    tells,
 	})
 	c.slots = append(c.slots, slot{call: len(c.calls) - 1, cmd: cmd})
-	if parks {
+	switch {
+	case parks:
 		h.flush(c, true)
+	case tells:
+		c.hangs = true
+		c.wire.Hold()
+		h.flush(c, false)
+		c.wire.Settle()
 	}
 	return cmd
 }
@@ -107,15 +130,30 @@ func (h *Hub) mayRun(c *conn, cmd *commands.Command, words resp.Command, why *re
 	case !p.EnableFlush && (cmd.Name == "flushall" || cmd.Name == "flushdb"):
 		*why = resp.Errorf("ERR %s is switched off here: start lockd with --enable-flush yes to allow it", cmd.Name)
 	default:
-		return !h.keyTooLong(cmd, words, p.MaxKeyBytes, why)
+		return c.mayListen(cmd, why) && !h.keyTooLong(cmd, words, p.MaxKeyBytes, why)
 	}
 	return false
 }
 
 // keyTooLong looks for a key that is longer than a key may be.
 func (h *Hub) keyTooLong(cmd *commands.Command, words resp.Command, most int, why *resp.Value) bool {
-	k := cmd.Keys
-	if k.First == 0 || most <= 0 {
+	if most <= 0 {
+		return false
+	}
+	// As in MLOCK n key …: a wrong n is the command's own to refuse.
+	if cmd.NumKeys > 0 && cmd.NumKeys < len(words) {
+		n, _ := strconv.Atoi(string(words[cmd.NumKeys]))
+		last := cmd.NumKeys + min(max(n, 0), len(words))
+		if longKey(words, commands.Keys{First: cmd.NumKeys + 1, Last: last, Step: 1}, most, why) {
+			return true
+		}
+	}
+	return longKey(words, cmd.Keys, most, why)
+}
+
+// longKey looks for one at the places of k.
+func longKey(words resp.Command, k commands.Keys, most int, why *resp.Value) bool {
+	if k.First == 0 {
 		return false
 	}
 	last := k.Last
@@ -142,9 +180,13 @@ func (h *Hub) flush(c *conn, parks bool) {
 		s := &c.slots[i]
 		if s.call >= 0 {
 			s.value = c.calls[s.call].Reply
+			if s.cmd.Has(commands.Tells) && !s.value.IsError() {
+				s.value = resp.None() // the connection was told
+			}
 		}
 		h.write(c, s.value)
 	}
+	c.wire.Release()
 	if parks {
 		h.parked(c)
 	}
@@ -155,7 +197,13 @@ func (h *Hub) flush(c *conn, parks bool) {
 
 // run has the group run, and tells whether its replies are there. If not, the client has been told.
 func (h *Hub) run(c *conn, parks bool) bool {
+	if c.patient() {
+		time.Sleep(h.beat.wait(time.Since(h.started)))
+	}
 	begun := time.Now()
+	if c.pushy() {
+		c.wire.Hold()
+	}
 	if c.ReadOnly && !anyWrite(c.calls) {
 		h.Node.ReadHere(c.calls)
 		h.account(c, time.Since(begun))
@@ -226,6 +274,8 @@ func (h *Hub) awaitParked(c *conn) (waited bool) {
 		return false
 	case <-timer.C:
 	}
+	c.wire.Release() // who waits gets what is pushed meanwhile
+	_ = c.wire.Flush()
 	c.setBlocked(c.slots[len(c.slots)-1].cmd)
 	defer c.setBlocked(nil)
 	gone, stop := c.wire.Watch()
@@ -285,6 +335,16 @@ func (h *Hub) observe(
 	}
 }
 
+// reasonIn returns what follows the word REASON, which is an option of its command.
+func reasonIn(words resp.Command) string {
+	for i := 2; i+1 < len(words); i++ {
+		if strings.EqualFold(string(words[i]), "REASON") {
+			return string(words[i+1])
+		}
+	}
+	return ""
+}
+
 // audit leaves a line in the log that says who did it. Owners are secrets of their holders, so only the key
 // and what the operator said are written; commands about the cluster have no secrets.
 func (h *Hub) audit(c *conn, cmd *commands.Command, words resp.Command, v resp.Value) {
@@ -293,10 +353,7 @@ func (h *Hub) audit(c *conn, cmd *commands.Command, words resp.Command, v resp.V
 			"client", c.Addr, "client-id", c.ID, "client-name", c.Name, "reply", v.Str(), "error", v.IsError())
 		return
 	}
-	reason := ""
-	if len(words) > 3 {
-		reason = string(words[3])
-	}
-	h.log.Info("audit", "command", cmd.FullName(), "key", string(words[1]), "db", c.DB, "reason", reason,
-		"client", c.Addr, "client-id", c.ID, "client-name", c.Name, "result", v.Num(), "error", v.IsError())
+	h.log.Info("audit", "command", cmd.FullName(), "key", string(words[1]), "db", c.DB,
+		"reason", reasonIn(words), "client", c.Addr, "client-id", c.ID, "client-name", c.Name,
+		"result", v.Num(), "error", v.IsError())
 }

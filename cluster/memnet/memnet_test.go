@@ -174,6 +174,22 @@ func TestCutStopsRaft(t *testing.T) {
 	})
 }
 
+// TestLateAnswer holds back an answer that is on its way: it arrives once the link is whole.
+func TestLateAnswer(t *testing.T) {
+	within(t, func(t *testing.T, n *memnet.Net, a, _ cluster.Network) {
+		if err := appendTo(a, "b"); err != nil {
+			t.Fatal(err)
+		}
+		n.CutOneWay("b", "a")
+		const late = memnet.RaftTimeout / 2
+		time.AfterFunc(late, func() { n.Heal("a", "b") })
+		begin := time.Now()
+		if err := appendTo(a, "b"); err != nil || time.Since(begin) != late {
+			t.Errorf("the answer came after %v, %v", time.Since(begin), err)
+		}
+	})
+}
+
 func TestDeathAndReturn(t *testing.T) {
 	within(t, func(t *testing.T, n *memnet.Net, a, b cluster.Network) {
 		s := open(t, a, "b")
@@ -279,3 +295,27 @@ func (nothing) Apply(*raft.Log) any { return nil }
 func (nothing) Snapshot() (raft.FSMSnapshot, error) { return nil, errors.New("nothing to keep") }
 
 func (nothing) Restore(r io.ReadCloser) error { return r.Close() }
+
+// TestShutDownEndsCalls: an RPC that raft has not read ends when raft shuts its transport, as it does with a
+// socket. A node that stood for election when it was stopped would otherwise be up to ten seconds about it.
+func TestShutDownEndsCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := memnet.New().Node("a:1")
+		transport := x.Transport()
+		begun, done := time.Now(), make(chan error)
+		go func() {
+			done <- transport.TimeoutNow("a", "a:1", &raft.TimeoutNowRequest{}, new(raft.TimeoutNowResponse))
+		}()
+		synctest.Wait()
+		if err := transport.(raft.WithClose).Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err == nil || time.Since(begun) > 0 {
+			t.Errorf("after %v: %v", time.Since(begun), err)
+		}
+		err := transport.TimeoutNow("a", "a:1", &raft.TimeoutNowRequest{}, new(raft.TimeoutNowResponse))
+		if err == nil || time.Since(begun) > 0 {
+			t.Errorf("another one afterwards: %v", err)
+		}
+	}) // which fails where anything of them is left
+}

@@ -34,6 +34,8 @@ type Net struct {
 	mu      sync.Mutex
 	nodes   map[string]*node
 	cuts    map[link]*time.Timer // cut links, and what breaks their streams
+	frozen  map[string]bool      // nodes that nothing leaves nor reaches
+	weather map[link]Weather     // where it is not fine
 	streams map[*conn]struct{}
 	changed chan struct{} // closed and replaced when a cut is healed
 }
@@ -46,6 +48,8 @@ func New() *Net {
 	return &Net{
 		nodes:   map[string]*node{},
 		cuts:    map[link]*time.Timer{},
+		frozen:  map[string]bool{},
+		weather: map[link]Weather{},
 		streams: map[*conn]struct{}{},
 		changed: make(chan struct{}),
 	}
@@ -91,7 +95,7 @@ func (n *Net) CutOneWay(from, to string) {
 		return
 	}
 	n.cuts[l] = time.AfterFunc(SilenceLimit, func() { n.silence(l) })
-	n.stall(l, true)
+	n.stall(l)
 }
 
 // Heal ends the cuts between a and b, of both directions.
@@ -102,19 +106,46 @@ func (n *Net) Heal(a, b string) {
 		if timer := n.cuts[l]; timer != nil {
 			timer.Stop()
 			delete(n.cuts, l)
-			n.stall(l, false)
+			n.stall(l)
 		}
 	}
+	n.tell()
+}
+
+// Freeze holds back all that a node sends and all that is sent to it until Thaw, whatever is cut and healed
+// meanwhile: the node of a process that is stopped. Its streams do not break, however long that takes.
+func (n *Net) Freeze(address string) { n.freeze(address, true) }
+
+// Thaw ends that.
+func (n *Net) Thaw(address string) { n.freeze(address, false) }
+
+func (n *Net) freeze(address string, frozen bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.frozen[address] = frozen
+	for c := range n.streams {
+		for side := range c.ends {
+			c.stall(side, n.held(link{c.ends[side].address, c.ends[1-side].address}))
+		}
+	}
+	n.tell()
+}
+
+// tell wakes those who wait for a link. The caller has n.mu.
+func (n *Net) tell() {
 	close(n.changed)
 	n.changed = make(chan struct{})
 }
 
-// stall holds back, or lets go, what is on its way over a link. The caller has n.mu.
-func (n *Net) stall(l link, stalled bool) {
+// held tells whether nothing comes over a link. The caller has n.mu.
+func (n *Net) held(l link) bool { return n.cuts[l] != nil || n.frozen[l.from] || n.frozen[l.to] }
+
+// stall holds back what is on its way over a link, or lets it go, as the link is now. The caller has n.mu.
+func (n *Net) stall(l link) {
 	for c := range n.streams {
 		for side := range c.ends {
 			if c.ends[side].address == l.from && c.ends[1-side].address == l.to {
-				c.stall(side, stalled)
+				c.stall(side, n.held(l))
 			}
 		}
 	}
@@ -124,14 +155,8 @@ func (n *Net) stall(l link, stalled bool) {
 func (n *Net) silence(l link) {
 	n.mu.Lock()
 	var broken []*conn
-	for c := range n.streams {
-		a, b := c.ends[0].address, c.ends[1].address
-		if l == (link{a, b}) || l == (link{b, a}) {
-			broken = append(broken, c)
-		}
-	}
-	if n.cuts[l] == nil {
-		broken = nil
+	if n.cuts[l] != nil {
+		broken = n.between(l)
 	}
 	n.mu.Unlock()
 	why := fmt.Errorf("nothing was heard across the link from %s to %s for %v", l.from, l.to, SilenceLimit)
@@ -140,11 +165,22 @@ func (n *Net) silence(l link) {
 	}
 }
 
+// between returns the streams across a link, whichever end opened them. The caller has n.mu.
+func (n *Net) between(l link) (streams []*conn) {
+	for c := range n.streams {
+		a, b := c.ends[0].address, c.ends[1].address
+		if l == (link{a, b}) || l == (link{b, a}) {
+			streams = append(streams, c)
+		}
+	}
+	return streams
+}
+
 // cut tells whether a link is cut, and returns a channel that is closed when that may have changed.
 func (n *Net) cut(from, to string) (bool, <-chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.cuts[link{from, to}] != nil, n.changed
+	return n.held(link{from, to}), n.changed
 }
 
 // running returns the node at address, nil if none runs.
@@ -165,7 +201,7 @@ func (n *Net) add(c *conn) bool {
 	}
 	n.streams[c] = struct{}{}
 	for side := range c.ends {
-		c.stall(side, n.cuts[link{c.ends[side].address, c.ends[1-side].address}] != nil)
+		c.stall(side, n.held(link{c.ends[side].address, c.ends[1-side].address}))
 	}
 	return true
 }

@@ -11,8 +11,6 @@ import (
 	"io"
 	"sync"
 
-	"github.com/hashicorp/raft"
-
 	"github.com/divtxt/lockd/cluster"
 )
 
@@ -53,7 +51,7 @@ func (x *node) Serve(h cluster.Handler) {
 }
 
 // Transport implements cluster.Network.
-func (x *node) Transport() raft.Transport { return x.transport }
+func (x *node) Transport() cluster.Transport { return x.transport }
 
 // Open implements cluster.Network.
 func (x *node) Open(ctx context.Context, address string) (cluster.Stream, cluster.Identity, error) {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/divtxt/lockd/cluster"
 )
@@ -20,6 +21,7 @@ const maxQueued = 1 << 20
 var (
 	errClosed = errors.New("the stream is closed")
 	errEnded  = errors.New("the other side has ended the stream")
+	errReset  = errors.New("the connection broke")
 	errDied   = errors.New("the connection broke: the other side's process is gone")
 )
 
@@ -36,10 +38,16 @@ type conn struct {
 
 // queue is one direction.
 type queue struct {
-	frames  [][]byte
+	frames  []frame
 	size    int   // bytes in frames
 	stalled bool  // the link is cut: nothing comes out
 	end     error // what comes out after the frames, nil while there may be more
+}
+
+// frame is one frame on its way.
+type frame struct {
+	data []byte
+	due  time.Time // when it arrives; zero: at once
 }
 
 func newConn(n *Net, opener, server *node) *conn {
@@ -48,8 +56,12 @@ func newConn(n *Net, opener, server *node) *conn {
 	return c
 }
 
-// send puts a copy of frame into the queue of a side once there is room.
-func (c *conn) send(side int, frame []byte) error {
+// send puts a copy of data into the queue of a side once there is room.
+func (c *conn) send(side int, data []byte) error {
+	on := frame{data: bytes.Clone(data)}
+	if w := c.net.weatherOf(c.ends[side].address, c.ends[1-side].address); w.Delay+w.Jitter > 0 {
+		on.due = time.Now().Add(w.takes())
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out, back := &c.queues[side], &c.queues[1-side]
@@ -59,9 +71,9 @@ func (c *conn) send(side int, frame []byte) error {
 			return c.local[side]
 		case back.end != nil && !back.stalled:
 			return errEnded
-		case out.size == 0 || out.size+len(frame) <= maxQueued:
-			out.frames = append(out.frames, bytes.Clone(frame))
-			out.size += len(frame)
+		case out.size == 0 || out.size+len(data) <= maxQueued:
+			out.frames = append(out.frames, on)
+			out.size += len(data)
 			c.changed.Broadcast()
 			return nil
 		}
@@ -79,18 +91,34 @@ func (c *conn) recv(side int) ([]byte, error) {
 		case c.local[side] != nil:
 			return nil, c.local[side]
 		case in.stalled:
+		case len(in.frames) > 0 && in.late() > 0:
+			time.AfterFunc(in.late(), c.wake)
 		case len(in.frames) > 0:
-			frame := in.frames[0]
-			in.frames[0] = nil
+			data := in.frames[0].data
+			in.frames[0] = frame{}
 			in.frames = in.frames[1:]
-			in.size -= len(frame)
+			in.size -= len(data)
 			c.changed.Broadcast()
-			return frame, nil
+			return data, nil
 		case in.end != nil:
 			return nil, in.end
 		}
 		c.changed.Wait()
 	}
+}
+
+// late is how long the first frame is still on its way: those behind it wait, however quick they were.
+func (q *queue) late() time.Duration {
+	if due := q.frames[0].due; !due.IsZero() {
+		return time.Until(due)
+	}
+	return 0
+}
+
+func (c *conn) wake() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changed.Broadcast()
 }
 
 // leave ends the stream for one side at once, and for the other when end arrives there.

@@ -21,7 +21,12 @@ import (
 // transport is a raft.Transport that asks the network first.
 type transport struct {
 	*raft.InmemTransport
-	node *node
+	node   *node
+	closed chan struct{}
+	calls  sync.WaitGroup // RPCs that have reached it and are not answered
+
+	mu    sync.Mutex
+	ended bool
 }
 
 var (
@@ -37,7 +42,53 @@ func newTransport(x *node) *transport {
 	address := raft.ServerAddress(x.address)
 	_, inner := raft.NewInmemTransportWithTimeout(address, RaftTimeout)
 	inner.Connect(address, inner) // a node may tell itself to stand for election
-	return &transport{InmemTransport: inner, node: x}
+	return &transport{InmemTransport: inner, node: x, closed: make(chan struct{})}
+}
+
+// Close implements raft.WithClose: raft calls it when it has been shut down, and so does the network when the
+// process dies. RPCs that raft has not read end, as those on a closed socket do; it will not read them any
+// longer. None is left behind, which would outlive a bubble of virtual time. Close itself waits for nothing:
+// what dies is dead at once.
+func (t *transport) Close() error {
+	t.mu.Lock()
+	first := !t.ended
+	t.ended = true
+	t.mu.Unlock()
+	if first {
+		close(t.closed)
+		go t.drain()
+	}
+	return t.InmemTransport.Close()
+}
+
+// drain ends what has reached t.
+func (t *transport) drain() {
+	none := make(chan struct{})
+	go func() {
+		t.calls.Wait()
+		close(none)
+	}()
+	for {
+		select {
+		case rpc := <-t.Consumer():
+			rpc.Respond(nil, errStopped)
+		case <-none:
+			return
+		}
+	}
+}
+
+// serve runs an RPC that has reached t, unless t is closed.
+func (t *transport) serve(rpc func() error) error {
+	t.mu.Lock()
+	if t.ended {
+		t.mu.Unlock()
+		return errStopped
+	}
+	t.calls.Add(1)
+	t.mu.Unlock()
+	defer t.calls.Done()
+	return rpc()
 }
 
 // AppendEntriesPipeline is refused, as with cluster/peer: a pipeline stops replicating after a follower's
@@ -107,16 +158,25 @@ func call[A any](t *transport, target raft.ServerAddress, answer *A, rpc func(*A
 	defer cancel()
 	to := string(target)
 	var died <-chan struct{} // never, for oneself: one's own death ends life
+	at := t
 	if to != t.node.address {
 		other, err := t.node.connectRaft(ctx, to)
 		if err != nil {
 			return err
 		}
 		t.Connect(target, other.transport.InmemTransport)
-		died = other.life.Done()
+		died, at = other.life.Done(), other.transport
+	}
+	if err := t.cross(ctx, t.node.address, to); err != nil {
+		return err
+	}
+	if w := t.node.net.weatherOf(t.node.address, to); w.repeats() {
+		if _, once := any(answer).(*raft.InstallSnapshotResponse); !once { // whose bytes are read but once
+			time.AfterFunc(upTo(w.Late), func() { _ = at.serve(func() error { return rpc(new(A)) }) })
+		}
 	}
 	got, done := new(A), make(chan error, 1)
-	go func() { done <- rpc(got) }()
+	go func() { done <- at.serve(func() error { return rpc(got) }) }()
 	select {
 	case err := <-done:
 		if err != nil {
@@ -124,15 +184,36 @@ func call[A any](t *transport, target raft.ServerAddress, answer *A, rpc func(*A
 		}
 	case <-died:
 		return fmt.Errorf("raft's RPC to %s: %w", to, errDied)
+	case <-at.closed:
+		return fmt.Errorf("raft's RPC to %s: %w", to, errStopped)
 	case <-t.node.life.Done():
 		return errStopped
 	}
-	if isCut, _ := t.node.net.cut(to, t.node.address); isCut {
-		wait(t.node.life, RaftTimeout)
+	// An answer waits for the link to be healed, and comes late then, if its time is not over: a leader may
+	// hear that it was obeyed when it is obeyed no longer.
+	if err := t.node.crossing(ctx, to, t.node.address); err != nil {
 		t.node.disconnectRaft()
 		return fmt.Errorf("raft's RPC to %s: %w", to, errRPCTimeout)
 	}
+	if err := t.cross(ctx, to, t.node.address); err != nil {
+		return err
+	}
 	*answer = *got
+	return nil
+}
+
+// cross is a message's way through the weather.
+func (t *transport) cross(ctx context.Context, from, to string) error {
+	w := t.node.net.weatherOf(from, to)
+	if takes := w.takes(); takes > 0 {
+		wait(ctx, takes)
+	}
+	if w.loses() {
+		<-ctx.Done() // its time, which whoever sent it waits in vain
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("raft's RPC from %s to %s: %w", from, to, errRPCTimeout)
+	}
 	return nil
 }
 
@@ -145,9 +226,6 @@ func wait(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	}
 }
-
-// Close implements raft.WithClose: raft calls it when it shuts down.
-func (t *transport) Close() error { return t.InmemTransport.Close() }
 
 // snapshotReader is a snapshot on its way. It ends with an error when the link is cut or an end is gone, as a
 // connection would.

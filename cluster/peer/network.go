@@ -21,7 +21,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/raft"
 	"google.golang.org/grpc"
 
 	"github.com/divtxt/lockd/cluster"
@@ -170,7 +169,7 @@ func (n *Network) awaitHandler(ctx context.Context) (cluster.Handler, error) {
 }
 
 // Transport implements cluster.Network.
-func (n *Network) Transport() raft.Transport { return n.raft.transport }
+func (n *Network) Transport() cluster.Transport { return n.raft.transport }
 
 // Probe implements cluster.Network. It only connects: the other side sees a connection without a hello.
 func (n *Network) Probe(ctx context.Context, address string) error {

@@ -29,6 +29,8 @@ const (
 	pageMeta     = 0x04
 	pageFreeList = 0x10
 	isBucket     = 0x01
+	minBoltPage  = 512 // bytes
+	maxBoltPage  = 1 << 20
 )
 
 // boltMeta is what a meta page says; the one with the higher txid is in force.
@@ -98,7 +100,7 @@ func (c *boltCheck) readMeta() error {
 	if c.meta = first; second.txid > first.txid {
 		c.meta = second
 	}
-	if second.pageSize != first.pageSize || c.meta.pages*uint64(first.pageSize) > uint64(c.size) {
+	if second.pageSize != first.pageSize {
 		return errors.New("it is shorter than it was, or of another page size")
 	}
 	c.seen = make([]uint64, c.meta.pages/64+1)
@@ -134,6 +136,11 @@ func (c *boltCheck) metaAt(at int64) (m boltMeta, err error) {
 	m = boltMeta{
 		pageSize: int(order.Uint32(b[8:])), root: order.Uint64(b[16:]),
 		free: order.Uint64(b[32:]), pages: order.Uint64(b[40:]), txid: order.Uint64(b[48:]),
+	}
+	// All that follows counts with these two: a page size of zero, or pages that make a product overflow,
+	// must not get further.
+	if m.pageSize < minBoltPage || m.pageSize > maxBoltPage || m.pages > uint64(c.size)/uint64(m.pageSize) {
+		return m, errors.New("it is shorter than it was, or of another page size")
 	}
 	return m, nil
 }

@@ -51,8 +51,9 @@ type Options struct {
 	SnapshotRate int
 	// SegmentSize is the size of raft-wal's files; 0 is 16 MiB.
 	SegmentSize int
-	// SyncDelay is added to each append to the log: measurements imitate a slower disk with it.
-	SyncDelay time.Duration
+	// Append, if there is one, calls store, which appends to the log, and returns its error: tests imitate a
+	// slow or failing disk with it.
+	Append func(store func() error) error
 	// Check verifies the payload of a raft.LogCommand entry; nil is no check.
 	Check func(data []byte) error
 	// Fail is called once, with the first failure, before any call returns it. Nil logs the reason
@@ -254,8 +255,9 @@ func (s *Store) openStores() error {
 	if err != nil {
 		return err
 	}
-	if guarded.delay = s.opts.SyncDelay; guarded.delay > 0 {
-		s.opts.Log.Warn("each append to the log is delayed, as a measurement has asked for", "by", guarded.delay)
+	if s.opts.Append != nil {
+		guarded.appending = s.opts.Append
+		s.opts.Log.Warn("the disk is made slower, or worse, as a test or a measurement has asked for")
 	}
 	s.Stable, s.Snapshots, s.Log = stable, snaps, guarded
 	return s.agree(stable, newest, guarded, tail)

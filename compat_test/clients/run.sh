@@ -6,6 +6,7 @@
 #   bash compat_test/clients/run.sh                all
 #   bash compat_test/clients/run.sh jedis redis-rs only these
 #   bash compat_test/clients/run.sh failover       those that follow a leader, in their modes for that
+#   bash compat_test/clients/run.sh prepare redis-py  only fetches it; prints the folder that it is in
 #
 # The last takes and frees locks for LOCKD_SECONDS (20) through nodes that somebody else has started, and whose
 # leader somebody else stops meanwhile: LOCKD_SENTINELS and LOCKD_CLUSTER are their host:port,host:port,… (a
@@ -22,42 +23,15 @@ cd "$(dirname "$0")"
 here=$PWD
 cache=${LOCKD_CLIENTS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lockd-clients}
 mkdir -p "$cache"
-work=$(mktemp -d)
-server=
-
-finish() {
-	if [ -n "$server" ]; then
-		kill "$server" 2>/dev/null || true
-		wait "$server" 2>/dev/null || true
-	fi
-	rm -rf "$work"
-}
-trap finish EXIT
-
-die() {
-	echo "compat_test/clients: $*" >&2
-	exit 1
-}
-
-# need names a program that is missing, and what it is for.
-need() {
-	command -v "$1" >/dev/null || die "$1 is missing: $2 need it"
-}
+me=compat_test/clients
+. ../begin.sh
 
 start_lockd() {
-	need go "all of these tests"
+	need go "all of these tests need it"
 	(cd ../.. && go build -o "$work/lockd" .)
 	"$work/lockd" --port 0 --dir "$work/data" --log-level warn >"$work/out" 2>"$work/err" &
 	server=$!
-	local tries
-	for tries in $(seq 100); do
-		port=$(sed -n 's/.* listens on 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$work/out")
-		[ -n "$port" ] && return
-		kill -0 "$server" 2>/dev/null || break
-		sleep 0.1
-	done
-	cat "$work/err" >&2
-	die "lockd did not start"
+	listening
 }
 
 # retry tries what asks a registry a second time: a refused download says nothing about lockd.
@@ -75,7 +49,7 @@ fresh() {
 }
 
 prepare_redis-py() {
-	need python3 "the tests of redis-py"
+	need python3 "the tests of redis-py need it"
 	fresh redis-py
 	[ -x venv/bin/python ] || python3 -m venv venv || die "python3 has no venv module: redis-py needs it"
 	retry venv/bin/python -m pip install -q -r requirements.txt
@@ -87,8 +61,8 @@ run_redis-py() {
 failover_redis-py() { venv/bin/python failover.py "$1"; }
 
 prepare_node() {
-	need node "the tests of $1"
-	need npm "the tests of $1"
+	need node "the tests of $1 need it"
+	need npm "the tests of $1 need it"
 	fresh "$1"
 	if ! cmp -s package-lock.json node_modules/.installed; then
 		retry npm ci --silent --no-audit --no-fund
@@ -107,8 +81,8 @@ failover_node-redis() { node failover.mjs "$1"; }
 failover_ioredis() { node failover.mjs "$1"; }
 
 prepare_java() {
-	need java "the tests of $1"
-	need mvn "the tests of $1"
+	need java "the tests of $1 need it"
+	need mvn "the tests of $1 need it"
 	fresh "$1"
 	if ! cmp -s pom.xml lib/.installed; then
 		rm -rf lib
@@ -129,14 +103,14 @@ prepare_jedis() { prepare_java jedis; }
 failover_jedis() { java -cp "lib/*" Failover.java "$1"; }
 
 prepare_go-redis() {
-	need go "the test of go-redis"
+	need go "the test of go-redis needs it"
 	mkdir -p "$cache/go-redis"
 	(cd "$here/../.." && go build -o "$cache/go-redis/failover" compat_test/clients/go-redis/failover.go)
 }
 failover_go-redis() { ./failover "$1"; }
 
 run_redis-rs() {
-	need cargo "the tests of redis-rs"
+	need cargo "the tests of redis-rs need it"
 	fresh redis-rs
 	retry cargo build -q --locked
 	target/debug/lockd-redis-rs "$port" "$(sed -n 's/^redis = "=\(.*\)"/\1/p' Cargo.toml)"
@@ -151,10 +125,10 @@ check() {
 }
 
 run_redis-cli() {
-	need redis-cli "its own tests"
+	need redis-cli "its own tests need it"
 	local cli=(redis-cli -p "$port")
 	check "redis-cli LOCK" '^\(?(integer\) )?[1-9][0-9]*$' "${cli[@]}" LOCK clients:cli alice 30000
-	check "redis-cli HELP LOCK" 'key \[owner ttl-ms \[WAIT ms\] \[NOTE text\]\]' "${cli[@]}" HELP LOCK
+	check "redis-cli HELP LOCK" 'key \[owner \[ttl-ms\] \[WAIT ms\].*\[NOTE text\]' "${cli[@]}" HELP LOCK
 	check "redis-cli HELP @connection" 'CLIENT NO-EVICT' "${cli[@]}" HELP @connection
 	check "redis-cli --scan" '^clients:cli$' "${cli[@]}" --scan --pattern 'clients:*'
 	check "redis-cli -3 HELLO" '^proto 3$' "${cli[@]}" -3 HELLO
@@ -169,7 +143,7 @@ run_redis-cli() {
 }
 
 run_redis-benchmark() {
-	need redis-benchmark "its own tests"
+	need redis-benchmark "its own tests need it"
 	local name out
 	out=$(redis-benchmark -p "$port" -t set,get -P 16 -n 20000 -q 2>&1 | tr '\r' '\n') || die "redis-benchmark: $out"
 	for name in SET GET; do
@@ -224,6 +198,11 @@ judge() {
 
 if [ "${1:-}" = failover ]; then
 	failover
+	exit
+fi
+if [ "${1:-}" = prepare ]; then # for programs elsewhere that use the same clients
+	"prepare_$2" >&2
+	echo "$cache/$2"
 	exit
 fi
 

@@ -57,9 +57,18 @@ public class Failover {
 
   public static void main(String[] args) throws InterruptedException {
     String mode = args[0], why = "";
-    Locks locks = connect(mode);
     long done = 0, errors = 0, gap = 0, last = System.nanoTime();
     long end = last + (long) (Double.parseDouble(System.getenv().getOrDefault("LOCKD_SECONDS", "20")) * 1e9);
+    Locks locks = null;
+    while (locks == null) {
+      try {
+        locks = connect(mode);
+      } catch (JedisException e) { // on a slow machine it begins while there is no leader, and starts again
+        errors++;
+        if (System.nanoTime() - end > 0) throw e;
+        Thread.sleep(100);
+      }
+    }
     while (System.nanoTime() - end < 0) {
       try {
         // After an error nobody knows whether the lock is held: it is another one then, and this expires.
