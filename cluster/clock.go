@@ -53,10 +53,16 @@ func (c *clock) start(base fsm.Clock) {
 
 // now advances the clock and returns it.
 func (c *clock) now() fsm.Clock {
+	at, _ := c.reading()
+	return at
+}
+
+// reading advances the clock and returns it, and how long ago its millisecond began.
+func (c *clock) reading() (at fsm.Clock, since time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.advance()
-	return c.base + fsm.Clock(c.elapsed/int64(time.Millisecond))
+	return c.base + fsm.Clock(c.elapsed/int64(time.Millisecond)), time.Duration(c.elapsed % int64(time.Millisecond))
 }
 
 func (c *clock) advance() {

@@ -193,6 +193,22 @@ func TestLockEndsOnTime(t *testing.T) {
 	}
 }
 
+// A key that lives until a date is there in the whole millisecond of that date, as in Redis, however the
+// milliseconds of the cluster clock lie to those of the wall clock.
+func TestDatesAreNotEarly(t *testing.T) {
+	n := started(t)
+	for i := range 100 {
+		time.Sleep(time.Duration(i) * 37 * time.Microsecond)
+		end := time.Now().UnixMilli() + 5
+		one(n, fmt.Sprintf("SET a o PXAT %d", end))
+		for one(n, "GET a") == "o" {
+		}
+		if at := time.Now().UnixMicro(); at/1000 <= end {
+			t.Fatalf("gone %d us before the end of its last millisecond", (end+1)*1000-at)
+		}
+	}
+}
+
 // A waiter gets the lock when its holder's time is over, though no other command comes.
 func TestWaiterIsServedByExpiry(t *testing.T) {
 	n := started(t)

@@ -104,13 +104,16 @@ func (p *proposer) nextNonce() uint64 {
 	return p.node.origin.Incarnation<<40 | p.nonce
 }
 
-// stamp is the head of an entry cut now.
+// stamp is the head of an entry cut now. Both of its times are of one moment, that at which the cluster clock's
+// millisecond began: a key that is to live until a date would else end up to a millisecond before it, which is
+// early enough to take a lock from a library that asks again in its last millisecond (rueidislock).
 func (p *proposer) stamp() fsm.Entry {
+	at, since := p.clock.reading()
 	e := fsm.Entry{
 		Version: p.node.entryVersion(),
 		Term:    p.term,
-		Clock:   p.clock.now(),
-		Wall:    fsm.Wall(p.node.opts.WallClock().UnixMicro()),
+		Clock:   at,
+		Wall:    fsm.Wall(p.node.opts.WallClock().Add(-since).UnixMicro()),
 		Limits:  p.node.limits(),
 	}
 	e.DigestIndex, e.Digest = p.node.replica.lastDigest()
