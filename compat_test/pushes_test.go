@@ -98,6 +98,13 @@ func trackingTranscripts() []transcript {
 			a CLIENT TRACKING OFF | CLIENT TRACKING ON NOLOOP | GET k | SET k 1 | PING
 			a GET k
 			b SET k 2`},
+		{"tracking, scripts", `
+			~a CLIENT TRACKING ON
+			~a EVAL return{redis.call('set',KEYS[1],1,'nx'),redis.call('get',KEYS[1])} 1 k | PING
+			~a EVAL return{redis.call('get',KEYS[1]),redis.call('pexpire',KEYS[1],9e4),redis.call('get',KEYS[1])} 1 k
+			~a PING | DEL k | PING | SET k 1 | PING
+			~a EVAL return{redis.call('set',KEYS[1],2),redis.call('get',KEYS[1])} 1 k | PING
+			b SET k 3`},
 		{"tracking, OPTIN and OPTOUT", `
 			a CLIENT TRACKING ON OPTIN | GET x | CLIENT CACHING YES | GET y | GET z
 			b SET x 1 | SET y 1 | SET z 1

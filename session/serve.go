@@ -82,13 +82,13 @@ func (h *Hub) take(c *conn, words resp.Command) *commands.Command {
 		c.hangs = true
 		c.binds.Store(true)
 	}
-	h.remember(c, cmd, words)
+	noted := h.remember(c, cmd, words)
 	c.calls = append(c.calls, fsm.Call{
 		Command: fsm.Command{DB: uint8(c.DB), Conn: c.ID, Words: words},
 		Read:    !cmd.Numbered(),
 		Long:    cmd.Has(commands.Long),
 		Grows:   cmd.Has(commands.DenyOOM),
-		Here:    tells,
+		Here:    tells || noted,
 	})
 	c.slots = append(c.slots, slot{call: len(c.calls) - 1, cmd: cmd})
 	switch {
@@ -179,6 +179,7 @@ func (h *Hub) flush(c *conn, parks bool) {
 	for i := range c.slots {
 		s := &c.slots[i]
 		if s.call >= 0 {
+			h.answered(c, s.cmd, c.calls[s.call].Command.Words)
 			s.value = c.calls[s.call].Reply
 			if s.cmd.Has(commands.Tells) && !s.value.IsError() {
 				s.value = resp.None() // the connection was told

@@ -33,41 +33,71 @@ type trackers struct {
 	active atomic.Int64 // connections that track
 
 	mu      sync.Mutex
-	keys    map[string]map[uint64]bool // connections that may have the key; true: by a script
+	keys    map[string]map[uint64]noted // connections that may have the key
 	bcast   map[uint64]*tracking       // connections that hear by prefix
 	noted   int                        // pairs in keys
 	sweepAt int                        // the number of pairs at which those of dead connections are dropped
 }
+
+// noted is how a connection has a key: one of these, or both.
+type noted uint8
+
+const (
+	byRead   noted = 1 << iota // it may have read it
+	byScript                   // a script of its own, which is not answered yet, may read it
+)
 
 // sweepLeast is the least number of pairs to be swept.
 const sweepLeast = 1 << 16
 
 // remember notes the keys of a command that is about to be sent, if the connection wants that. Redis notes
 // what a script reads; here what it declares is known before it runs, and stays noted through what the script
-// itself changes: it may read the key after that, as those do that take a lock and want to hear of its end.
-func (h *Hub) remember(c *conn, cmd *commands.Command, words resp.Command) {
+// itself changes: it may read the key after that, as those do that take a lock and want to hear of its end. Of
+// what only this script may have read its connection is not told while it runs: rueidislock extends a lock as
+// often as it hears that it changed, and would do so without end from the moment it takes one.
+//
+// It tells whether the command must not be answered before this node has applied it: until then a change may be
+// the script's own.
+func (h *Hub) remember(c *conn, cmd *commands.Command, words resp.Command) (here bool) {
 	t := c.tracking.Load()
-	if t == nil {
-		return
-	}
-	if !t.follows(cmd, c.caching) {
-		return
+	if t == nil || !t.follows(cmd, c.caching) {
+		return false
 	}
 	places := cmd.KeyPlaces(words)
 	if len(places) == 0 {
-		return
+		return false
 	}
 	c.wire.Hold() // before the key is noted, or its change could be told before the read is answered
+	how := byRead
+	if runsScript(cmd) {
+		how = byScript
+	}
 	table := &h.trackers
 	table.mu.Lock()
 	for _, i := range places {
-		table.note(string(words[i]), c.ID, runsScript(cmd))
+		table.note(string(words[i]), c.ID, how)
 	}
 	if table.noted > table.sweepAt {
 		table.sweep(func(id uint64) bool { return h.find(id) != nil })
 	}
 	h.boundTracked()
 	table.mu.Unlock()
+	return how == byScript
+}
+
+// answered tells that a command is over: what its script may have read is read.
+func (h *Hub) answered(c *conn, cmd *commands.Command, words resp.Command) {
+	if c.tracking.Load() == nil || !runsScript(cmd) {
+		return
+	}
+	table := &h.trackers
+	table.mu.Lock()
+	defer table.mu.Unlock()
+	for _, i := range cmd.KeyPlaces(words) {
+		if who := table.keys[string(words[i])]; who[c.ID]&byScript != 0 {
+			who[c.ID] = byRead
+		}
+	}
 }
 
 // boundTracked drops keys that are too many, whichever, and tells those who may have them. The caller holds
@@ -97,23 +127,24 @@ func runsScript(cmd *commands.Command) bool {
 	return strings.HasPrefix(cmd.Name, "eval") || strings.HasPrefix(cmd.Name, "fcall")
 }
 
-func (t *trackers) note(key string, id uint64, byScript bool) {
+func (t *trackers) note(key string, id uint64, how noted) {
 	if t.keys == nil {
-		t.keys = map[string]map[uint64]bool{}
+		t.keys = map[string]map[uint64]noted{}
 		t.sweepAt = sweepLeast
 	}
 	who := t.keys[key]
 	if who == nil {
-		who = make(map[uint64]bool, 1)
+		who = make(map[uint64]noted, 1)
 		t.keys[key] = who
 	}
-	before := len(who)
-	who[id] = byScript || who[id]
-	t.noted += len(who) - before
+	if who[id] == 0 {
+		t.noted++
+	}
+	who[id] |= how
 }
 
 // take removes a key and returns who may have it.
-func (t *trackers) take(key string) map[uint64]bool {
+func (t *trackers) take(key string) map[uint64]noted {
 	who := t.keys[key]
 	delete(t.keys, key)
 	t.noted -= len(who)
@@ -156,8 +187,8 @@ func (h *Hub) Changed(_ int, key string, by uint64) {
 	defer table.mu.Unlock()
 	who := table.take(key)
 	h.tell(who, key, by)
-	if who[by] {
-		table.note(key, by, true)
+	if who[by]&byScript != 0 {
+		table.note(key, by, byScript)
 	}
 	for id, t := range table.bcast {
 		if (id != by || !t.noLoop) && t.wants(key) {
@@ -172,10 +203,10 @@ func (t *tracking) wants(key string) bool {
 }
 
 // tell tells those who may have a key.
-func (h *Hub) tell(who map[uint64]bool, key string, by uint64) {
-	for id := range who {
+func (h *Hub) tell(who map[uint64]noted, key string, by uint64) {
+	for id, how := range who {
 		c := h.find(id)
-		if c == nil {
+		if c == nil || id == by && how == byScript {
 			continue
 		}
 		// One that has changed to prefixes, or has switched tracking off, hears of it another way or not at all.
@@ -193,7 +224,7 @@ func (h *Hub) Flushed(uint64) {
 	}
 	table.mu.Lock()
 	defer table.mu.Unlock()
-	table.keys, table.noted = map[string]map[uint64]bool{}, 0
+	table.keys, table.noted = map[string]map[uint64]noted{}, 0
 	for _, c := range h.all() {
 		if t := c.tracking.Load(); t != nil {
 			h.invalidate(c.ID, t, resp.Null())

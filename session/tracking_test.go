@@ -54,13 +54,24 @@ func TestTracking(t *testing.T) {
 	}
 }
 
-// TestTrackingScripts: a script that sets a key and reads it then, as rueidislock's do, leaves it noted.
+// TestTrackingScripts: a script that sets a key and reads it then, as rueidislock's do, leaves it noted, and is
+// not told what it changed itself unless its connection had the key before.
 func TestTrackingScripts(t *testing.T) {
 	b := startBench(t)
 	for options, own := range map[string]string{"": invalidated("a"), "OPTOUT NOLOOP": ""} {
 		k := b.tracked(options)
+		runs := func() {
+			b.hub.trackers.mu.Lock()
+			b.hub.trackers.note("a", k.id(), byScript)
+			b.hub.trackers.mu.Unlock()
+		}
+		runs() // not answered yet: it takes the lock, and changes it once more
+		b.changed(k, k.id(), "", "a", "a")
+		k.do("EVAL script 1 a") // answered, so what follows is no change of its own
+		b.changed(k, k.id(), own, "a", "a")
 		k.do("EVAL script 1 a")
-		b.changed(k, k.id(), own, "a")
+		runs() // it extends what the connection has read: told once, and noted again
+		b.changed(k, k.id(), own, "a", "a")
 		b.changed(k, 0, invalidated("a"), "a")
 		b.changed(k, 0, "", "a")
 	}
@@ -243,7 +254,7 @@ func TestTrackingTable(t *testing.T) {
 	table := &trackers{}
 	for id := range uint64(10) {
 		for key := range 100 {
-			table.note(fmt.Sprint(key), id, false)
+			table.note(fmt.Sprint(key), id, byRead)
 		}
 	}
 	table.sweep(func(id uint64) bool { return id == 3 })

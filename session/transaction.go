@@ -199,7 +199,7 @@ func (h *Hub) exec(cc *commands.Conn, _ commands.Args) resp.Value {
 	}
 	call, some := execCall(c, &tx)
 	for _, q := range tx.queued {
-		h.remember(c, q.cmd, q.words)
+		call.Here = h.remember(c, q.cmd, q.words) || call.Here
 		if q.cmd.Has(commands.Tells) {
 			call.Here, c.hangs = true, true
 		}
@@ -207,7 +207,11 @@ func (h *Hub) exec(cc *commands.Conn, _ commands.Args) resp.Value {
 	begun := time.Now()
 	replies := resp.Array()
 	if some || len(tx.watched) > 0 {
-		if replies = h.ask(c, call); replies.Kind() != resp.KindArray {
+		replies = h.ask(c, call)
+		for _, q := range tx.queued {
+			h.answered(c, q.cmd, q.words)
+		}
+		if replies.Kind() != resp.KindArray {
 			return replies
 		}
 	}
