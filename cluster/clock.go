@@ -62,7 +62,8 @@ func (c *clock) reading() (at fsm.Clock, since time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.advance()
-	return c.base + fsm.Clock(c.elapsed/int64(time.Millisecond)), time.Duration(c.elapsed % int64(time.Millisecond))
+	whole := c.elapsed / int64(time.Millisecond)
+	return c.base + fsm.Clock(whole), time.Duration(c.elapsed) - time.Duration(whole)*time.Millisecond
 }
 
 func (c *clock) advance() {

@@ -104,8 +104,8 @@ func (p *proposer) nextNonce() uint64 {
 	return p.node.origin.Incarnation<<40 | p.nonce
 }
 
-// stamp is the head of an entry cut now. Both of its times are of one moment, that at which the cluster clock's
-// millisecond began: a key that is to live until a date would else end up to a millisecond before it, which is
+// stamp is the head of an entry cut now. Both of its times are of one moment, that at which the cluster
+// clock's millisecond began: a key that is to live until a date would else end up to a millisecond before it,
 // early enough to take a lock from a library that asks again in its last millisecond (rueidislock).
 func (p *proposer) stamp() fsm.Entry {
 	at, since := p.clock.reading()

@@ -13,8 +13,8 @@ type Clock int64
 // NoDeadline is the deadline of a key that stays until somebody removes it.
 const NoDeadline Clock = 0
 
-// Wall is a leader's wall clock in microseconds since 1970, at the moment at which the entry's Clock was reached:
-// less than a millisecond before the entry was cut.
+// Wall is a leader's wall clock in microseconds since 1970, at the moment at which the entry's Clock was
+// reached: less than a millisecond before the entry was cut.
 type Wall int64
 
 // Millis returns w in milliseconds since 1970.

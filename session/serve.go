@@ -78,6 +78,21 @@ func (h *Hub) take(c *conn, words resp.Command) *commands.Command {
 			return cmd // one of them was overdue
 		}
 	}
+	h.put(c, cmd, words, tells)
+	switch {
+	case parks:
+		h.flush(c, true)
+	case tells:
+		c.hangs = true
+		c.wire.Hold()
+		h.flush(c, false)
+		c.wire.Settle()
+	}
+	return cmd
+}
+
+// put puts a command for the state into the group; tells: the reply is what the connection is told meanwhile.
+func (h *Hub) put(c *conn, cmd *commands.Command, words resp.Command, tells bool) {
 	if cmd.Binds != nil && cmd.Binds(commands.Args(words)) {
 		c.hangs = true
 		c.binds.Store(true)
@@ -91,16 +106,6 @@ func (h *Hub) take(c *conn, words resp.Command) *commands.Command {
 		Here:    tells || noted,
 	})
 	c.slots = append(c.slots, slot{call: len(c.calls) - 1, cmd: cmd})
-	switch {
-	case parks:
-		h.flush(c, true)
-	case tells:
-		c.hangs = true
-		c.wire.Hold()
-		h.flush(c, false)
-		c.wire.Settle()
-	}
-	return cmd
 }
 
 // local runs a command of the node, after those before it unless it cannot tell the difference.

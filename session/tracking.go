@@ -34,9 +34,9 @@ type trackers struct {
 
 	mu      sync.Mutex
 	keys    map[string]map[uint64]noted // connections that may have the key
-	bcast   map[uint64]*tracking       // connections that hear by prefix
-	noted   int                        // pairs in keys
-	sweepAt int                        // the number of pairs at which those of dead connections are dropped
+	bcast   map[uint64]*tracking        // connections that hear by prefix
+	noted   int                         // pairs in keys
+	sweepAt int                         // the number of pairs at which those of dead connections are dropped
 }
 
 // noted is how a connection has a key: one of these, or both.
@@ -52,12 +52,12 @@ const sweepLeast = 1 << 16
 
 // remember notes the keys of a command that is about to be sent, if the connection wants that. Redis notes
 // what a script reads; here what it declares is known before it runs, and stays noted through what the script
-// itself changes: it may read the key after that, as those do that take a lock and want to hear of its end. Of
-// what only this script may have read its connection is not told while it runs: rueidislock extends a lock as
-// often as it hears that it changed, and would do so without end from the moment it takes one.
+// itself changes: it may read the key after that, as those do that take a lock and want to hear of its end.
+// Of what only this script may have read its connection is not told while it runs: rueidislock extends a lock
+// as often as it hears that it changed, and would do so without end from the moment it takes one.
 //
-// It tells whether the command must not be answered before this node has applied it: until then a change may be
-// the script's own.
+// It tells whether the command must not be answered before this node has applied it: until then a change may
+// be the script's own.
 func (h *Hub) remember(c *conn, cmd *commands.Command, words resp.Command) (here bool) {
 	t := c.tracking.Load()
 	if t == nil || !t.follows(cmd, c.caching) {
