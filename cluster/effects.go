@@ -12,8 +12,9 @@ import (
 type Effects interface {
 	// Push is a message to one of this node's connections.
 	Push(conn uint64, v fsm.Reply)
-	// Changed tells that a key has changed; conn is which of this node's connections did it, 0 for others.
-	Changed(db int, key string, conn uint64)
+	// Changed tells that a key has changed; conn is which of this node's connections did it, 0 for others, and
+	// number its fsm.Call's.
+	Changed(db int, key string, conn, number uint64)
 	// Flushed tells that all keys of a database have changed.
 	Flushed(conn uint64)
 	// Listens tells to how many names one of this node's connections listens from now on.
@@ -32,7 +33,7 @@ type Effects interface {
 type noEffects struct{}
 
 func (noEffects) Push(uint64, fsm.Reply)                                   {}
-func (noEffects) Changed(int, string, uint64)                              {}
+func (noEffects) Changed(int, string, uint64, uint64)                      {}
 func (noEffects) Flushed(uint64)                                           {}
 func (noEffects) Listens(uint64, fsm.Listens)                              {}
 func (noEffects) Notifications(int, fsm.Event, string, string) [][2]string { return nil }
@@ -66,7 +67,7 @@ func (r *replica) own(cause fsm.Caller) uint64 {
 
 // Changed implements fsm.Sink.
 func (r *replica) Changed(db int, key string, cause fsm.Caller) {
-	r.node.opts.Effects.Changed(db, key, r.own(cause))
+	r.node.opts.Effects.Changed(db, key, r.own(cause), cause.Seq)
 }
 
 // Flushed implements fsm.Sink.

@@ -52,7 +52,7 @@ func (e *ear) Push(conn uint64, v fsm.Reply) {
 	}
 	e.note("%d: %s", conn, strings.Join(parts, " "))
 }
-func (e *ear) Changed(_ int, key string, conn uint64) {
+func (e *ear) Changed(_ int, key string, conn, _ uint64) {
 	if strings.HasPrefix(key, "told") {
 		e.note("%s changed by %d", key, conn)
 	}

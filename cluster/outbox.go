@@ -211,7 +211,7 @@ func (o *outbox) deliver(replies []reply) (ours bool) {
 			continue
 		}
 		delete(o.sent, c.number)
-		c.Reply = r.v
+		c.Reply, c.Number = r.v, c.number
 		r.read = c
 	}
 	o.mu.Unlock()

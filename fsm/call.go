@@ -11,4 +11,5 @@ type Call struct {
 	Grows   bool // may add to the state: refused while the disk is nearly full
 	Here    bool // answered when this node has applied it, though the leader's answer may come before
 	Reply   Reply
+	Number  uint64 // of a logged one that was answered: what it has changed carries it too (Caller.Seq)
 }

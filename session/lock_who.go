@@ -25,7 +25,7 @@ func (h *Hub) lockCommands() []commands.Command {
 func (h *Hub) lockWho(cc *commands.Conn, a commands.Args) resp.Value {
 	c := h.find(cc.ID)
 	words := [][]byte{[]byte("lock.info"), a[1]}
-	info := h.ask(c, fsm.Call{Command: fsm.Command{DB: uint8(c.DB), Conn: c.ID, Words: words}, Read: true})
+	info, _ := h.ask(c, fsm.Call{Command: fsm.Command{DB: uint8(c.DB), Conn: c.ID, Words: words}, Read: true})
 	if info.Kind() != resp.KindMap {
 		return info
 	}

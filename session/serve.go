@@ -97,13 +97,13 @@ func (h *Hub) put(c *conn, cmd *commands.Command, words resp.Command, tells bool
 		c.hangs = true
 		c.binds.Store(true)
 	}
-	noted := h.remember(c, cmd, words)
+	h.remember(c, cmd, words)
 	c.calls = append(c.calls, fsm.Call{
 		Command: fsm.Command{DB: uint8(c.DB), Conn: c.ID, Words: words},
 		Read:    !cmd.Numbered(),
 		Long:    cmd.Has(commands.Long),
 		Grows:   cmd.Has(commands.DenyOOM),
-		Here:    tells || noted,
+		Here:    tells,
 	})
 	c.slots = append(c.slots, slot{call: len(c.calls) - 1, cmd: cmd})
 }
@@ -184,8 +184,9 @@ func (h *Hub) flush(c *conn, parks bool) {
 	for i := range c.slots {
 		s := &c.slots[i]
 		if s.call >= 0 {
-			h.answered(c, s.cmd, c.calls[s.call].Command.Words)
-			s.value = c.calls[s.call].Reply
+			call := &c.calls[s.call]
+			h.answered(c, s.cmd, call.Command.Words, call.Number)
+			s.value = call.Reply
 			if s.cmd.Has(commands.Tells) && !s.value.IsError() {
 				s.value = resp.None() // the connection was told
 			}

@@ -9,6 +9,7 @@
 package session
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -39,13 +40,14 @@ type trackers struct {
 	sweepAt int                         // the number of pairs at which those of dead connections are dropped
 }
 
-// noted is how a connection has a key: one of these, or both.
-type noted uint8
+// noted is how a connection has a key: it has read it, or a script of its own may have.
+type noted struct {
+	read   bool
+	script uint64 // the number of the last such script, or running; 0: none
+}
 
-const (
-	byRead   noted = 1 << iota // it may have read it
-	byScript                   // a script of its own, which is not answered yet, may read it
-)
+// running is the number of a script that is not answered yet.
+const running = math.MaxUint64
 
 // sweepLeast is the least number of pairs to be swept.
 const sweepLeast = 1 << 16
@@ -53,40 +55,34 @@ const sweepLeast = 1 << 16
 // remember notes the keys of a command that is about to be sent, if the connection wants that. Redis notes
 // what a script reads; here what it declares is known before it runs, and stays noted through what the script
 // itself changes: it may read the key after that, as those do that take a lock and want to hear of its end.
-// Of what only this script may have read its connection is not told while it runs: rueidislock extends a lock
-// as often as it hears that it changed, and would do so without end from the moment it takes one.
-//
-// It tells whether the command must not be answered before this node has applied it: until then a change may
-// be the script's own.
-func (h *Hub) remember(c *conn, cmd *commands.Command, words resp.Command) (here bool) {
+// Of what only this script may have read its connection is not told what the script changes: rueidislock
+// extends a lock as often as it hears that it changed, and would do so without end from the moment it takes
+// one.
+func (h *Hub) remember(c *conn, cmd *commands.Command, words resp.Command) {
 	t := c.tracking.Load()
 	if t == nil || !t.follows(cmd, c.caching) {
-		return false
+		return
 	}
 	places := cmd.KeyPlaces(words)
 	if len(places) == 0 {
-		return false
+		return
 	}
 	c.wire.Hold() // before the key is noted, or its change could be told before the read is answered
-	how := byRead
-	if runsScript(cmd) {
-		how = byScript
-	}
 	table := &h.trackers
 	table.mu.Lock()
 	for _, i := range places {
-		table.note(string(words[i]), c.ID, how)
+		table.note(string(words[i]), c.ID, runsScript(cmd))
 	}
 	if table.noted > table.sweepAt {
 		table.sweep(func(id uint64) bool { return h.find(id) != nil })
 	}
 	h.boundTracked()
 	table.mu.Unlock()
-	return how == byScript
 }
 
-// answered tells that a command is over: what its script may have read is read.
-func (h *Hub) answered(c *conn, cmd *commands.Command, words resp.Command) {
+// answered tells that a command is over, and its number. On a follower the reply may be there before the
+// changes: the number that they carry tells those of the script from later ones.
+func (h *Hub) answered(c *conn, cmd *commands.Command, words resp.Command, number uint64) {
 	if c.tracking.Load() == nil || !runsScript(cmd) {
 		return
 	}
@@ -94,8 +90,9 @@ func (h *Hub) answered(c *conn, cmd *commands.Command, words resp.Command) {
 	table.mu.Lock()
 	defer table.mu.Unlock()
 	for _, i := range cmd.KeyPlaces(words) {
-		if who := table.keys[string(words[i])]; who[c.ID]&byScript != 0 {
-			who[c.ID] = byRead
+		who := table.keys[string(words[i])]
+		if n := who[c.ID]; n.script == running {
+			who[c.ID] = noted{n.read || number == 0, number} // without a number it changes nothing
 		}
 	}
 }
@@ -127,7 +124,19 @@ func runsScript(cmd *commands.Command) bool {
 	return strings.HasPrefix(cmd.Name, "eval") || strings.HasPrefix(cmd.Name, "fcall")
 }
 
-func (t *trackers) note(key string, id uint64, how noted) {
+// note notes a key that is read, or that a script may read.
+func (t *trackers) note(key string, id uint64, script bool) {
+	n, known := t.keys[key][id]
+	switch {
+	case !script:
+		n.read = true
+	case n.script != running:
+		n = noted{known, running}
+	}
+	t.put(key, id, n)
+}
+
+func (t *trackers) put(key string, id uint64, n noted) {
 	if t.keys == nil {
 		t.keys = map[string]map[uint64]noted{}
 		t.sweepAt = sweepLeast
@@ -137,10 +146,9 @@ func (t *trackers) note(key string, id uint64, how noted) {
 		who = make(map[uint64]noted, 1)
 		t.keys[key] = who
 	}
-	if who[id] == 0 {
-		t.noted++
-	}
-	who[id] |= how
+	before := len(who)
+	who[id] = n
+	t.noted += len(who) - before
 }
 
 // take removes a key and returns who may have it.
@@ -178,7 +186,7 @@ func (t *trackers) sweep(lives func(id uint64) bool) {
 }
 
 // Changed implements cluster.Effects.
-func (h *Hub) Changed(_ int, key string, by uint64) {
+func (h *Hub) Changed(_ int, key string, by, number uint64) {
 	table := &h.trackers
 	if table.active.Load() == 0 {
 		return
@@ -186,10 +194,13 @@ func (h *Hub) Changed(_ int, key string, by uint64) {
 	table.mu.Lock()
 	defer table.mu.Unlock()
 	who := table.take(key)
-	h.tell(who, key, by)
-	if who[by]&byScript != 0 {
-		table.note(key, by, byScript)
+	if n, ok := who[by]; ok && number <= n.script {
+		if !n.read {
+			delete(who, by)
+		}
+		table.put(key, by, noted{script: n.script})
 	}
+	h.tell(who, key, by)
 	for id, t := range table.bcast {
 		if (id != by || !t.noLoop) && t.wants(key) {
 			h.invalidate(id, t, resp.Array(resp.Bulk(key)))
@@ -204,9 +215,9 @@ func (t *tracking) wants(key string) bool {
 
 // tell tells those who may have a key.
 func (h *Hub) tell(who map[uint64]noted, key string, by uint64) {
-	for id, how := range who {
+	for id := range who {
 		c := h.find(id)
-		if c == nil || id == by && how == byScript {
+		if c == nil {
 			continue
 		}
 		// One that has changed to prefixes, or has switched tracking off, hears of it another way or not at all.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/divtxt/lockd/resp"
 )
 
 func invalidated(key string) string {
@@ -29,7 +31,7 @@ func (b *bench) tracked(options string) *client {
 func (b *bench) changed(k *client, by uint64, want string, keys ...string) {
 	b.t.Helper()
 	for _, key := range keys {
-		b.hub.Changed(0, key, by)
+		b.hub.Changed(0, key, by, 1)
 	}
 	k.want(want)
 	k.exactly("")
@@ -55,25 +57,41 @@ func TestTracking(t *testing.T) {
 }
 
 // TestTrackingScripts: a script that sets a key and reads it then, as rueidislock's do, leaves it noted, and is
-// not told what it changed itself unless its connection had the key before.
+// not told what it changed itself unless its connection had the key before: neither before it is answered nor,
+// where this node follows, after that.
 func TestTrackingScripts(t *testing.T) {
 	b := startBench(t)
 	for options, own := range map[string]string{"": invalidated("a"), "OPTOUT NOLOOP": ""} {
 		k := b.tracked(options)
-		runs := func() {
+		changes := func(by, number uint64, want string) {
+			t.Helper()
+			b.hub.Changed(0, "a", by, number)
+			k.want(want)
+			k.exactly("")
+		}
+		note := func() {
 			b.hub.trackers.mu.Lock()
-			b.hub.trackers.note("a", k.id(), byScript)
+			b.hub.trackers.note("a", k.id(), true)
 			b.hub.trackers.mu.Unlock()
 		}
-		runs() // not answered yet: it takes the lock, and changes it once more
-		b.changed(k, k.id(), "", "a", "a")
-		k.do("EVAL script 1 a") // answered, so what follows is no change of its own
-		b.changed(k, k.id(), own, "a", "a")
-		k.do("EVAL script 1 a")
-		runs() // it extends what the connection has read: told once, and noted again
-		b.changed(k, k.id(), own, "a", "a")
-		b.changed(k, 0, invalidated("a"), "a")
-		b.changed(k, 0, "", "a")
+		me, cmd := b.hub.find(k.id()), b.hub.Table.Named("eval")
+		words := resp.Command{[]byte("EVAL"), []byte("script"), []byte("1"), []byte("a")}
+		note() // it takes the lock, and changes it once more
+		changes(me.ID, 7, "")
+		b.hub.answered(me, cmd, words, 7)
+		changes(me.ID, 7, "")
+		note() // it extends the lock, which the connection has: told once
+		b.hub.answered(me, cmd, words, 9)
+		changes(me.ID, 9, own)
+		changes(me.ID, 9, "")
+		changes(0, 0, invalidated("a"))
+		changes(0, 0, "")
+		note()
+		b.hub.answered(me, cmd, words, 11)
+		changes(me.ID, 12, own) // by another command of its own
+		changes(me.ID, 13, "")
+		k.do("EVAL script 1 a") // this one only reads, as the bench's state does
+		b.changed(k, me.ID, own, "a", "a")
 	}
 }
 
@@ -177,11 +195,11 @@ func TestTrackingRedirect(t *testing.T) {
 		t.Error(got)
 	}
 	k.do("GET a")
-	b.hub.Changed(0, "a", 0)
+	b.hub.Changed(0, "a", 0, 0)
 	to.send("SUBSCRIBE __redis__:invalidate")
 	to.want("*3\r\n$9\r\nsubscribe\r\n$20\r\n  redis  :invalidate\r\n:1\r\n") // the first change was told to nobody
 	k.do("GET a")
-	b.hub.Changed(0, "a", 0)
+	b.hub.Changed(0, "a", 0, 0)
 	to.want("*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*1\r\n$1\r\na\r\n")
 	b.hub.Flushed(0)
 	to.want("*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n$-1\r\n")
@@ -203,7 +221,7 @@ func TestChangeWhileReading(t *testing.T) {
 	b, a := startAudience(t)
 	for _, options := range []string{"", "BCAST"} {
 		k := b.tracked(options)
-		a.then["get a"] = func() { a.hub.Changed(0, "a", 0) }
+		a.then["get a"] = func() { a.hub.Changed(0, "a", 0, 0) }
 		for range 50 {
 			k.send("GET b", "GET a", "GET c")
 			k.want("$6\r\nb in 0\r\n$6\r\na in 0\r\n$6\r\nc in 0\r\n" + invalidated("a"))
@@ -254,7 +272,7 @@ func TestTrackingTable(t *testing.T) {
 	table := &trackers{}
 	for id := range uint64(10) {
 		for key := range 100 {
-			table.note(fmt.Sprint(key), id, byRead)
+			table.note(fmt.Sprint(key), id, false)
 		}
 	}
 	table.sweep(func(id uint64) bool { return id == 3 })
@@ -288,6 +306,6 @@ func (c *client) flatPush() []string {
 func BenchmarkChangedUntracked(b *testing.B) {
 	h := &Hub{}
 	for range b.N {
-		h.Changed(0, "key", 1)
+		h.Changed(0, "key", 1, 1)
 	}
 }

@@ -154,7 +154,7 @@ func (h *Hub) watch(cc *commands.Conn, a commands.Args) resp.Value {
 	if len(c.tx.watched)+len(a) > maxQueued {
 		return resp.Errorf("ERR a connection watches at most %d keys", maxQueued)
 	}
-	v := h.ask(c, fsm.Call{Command: fsm.Command{DB: uint8(c.DB), Conn: c.ID, Words: a}, Read: true})
+	v, _ := h.ask(c, fsm.Call{Command: fsm.Command{DB: uint8(c.DB), Conn: c.ID, Words: a}, Read: true})
 	if v.Kind() != resp.KindArray {
 		return v
 	}
@@ -170,17 +170,17 @@ func (h *Hub) watch(cc *commands.Conn, a commands.Args) resp.Value {
 
 // ask submits one call beside the pipeline's, and returns its reply. No reply at all means that the
 // connection ends, because the outcome was not known in time.
-func (h *Hub) ask(c *conn, call fsm.Call) resp.Value {
+func (h *Hub) ask(c *conn, call fsm.Call) (v resp.Value, number uint64) {
 	c.calls = append(c.calls[:0], call)
 	c.slots = append(c.slots[:0], slot{call: 0, cmd: h.Table.Named("exec")})
 	if !h.run(c, false) {
-		return resp.None()
+		return resp.None(), 0
 	}
-	v := c.calls[0].Reply
+	v, number = c.calls[0].Reply, c.calls[0].Number
 	clear(c.slots)
 	clear(c.calls)
 	c.slots, c.calls = c.slots[:0], c.calls[:0]
-	return v
+	return v, number
 }
 
 func (h *Hub) exec(cc *commands.Conn, _ commands.Args) resp.Value {
@@ -199,7 +199,7 @@ func (h *Hub) exec(cc *commands.Conn, _ commands.Args) resp.Value {
 	}
 	call, some := execCall(c, &tx)
 	for _, q := range tx.queued {
-		call.Here = h.remember(c, q.cmd, q.words) || call.Here
+		h.remember(c, q.cmd, q.words)
 		if q.cmd.Has(commands.Tells) {
 			call.Here, c.hangs = true, true
 		}
@@ -207,9 +207,10 @@ func (h *Hub) exec(cc *commands.Conn, _ commands.Args) resp.Value {
 	begun := time.Now()
 	replies := resp.Array()
 	if some || len(tx.watched) > 0 {
-		replies = h.ask(c, call)
+		var number uint64
+		replies, number = h.ask(c, call)
 		for _, q := range tx.queued {
-			h.answered(c, q.cmd, q.words)
+			h.answered(c, q.cmd, q.words, number)
 		}
 		if replies.Kind() != resp.KindArray {
 			return replies

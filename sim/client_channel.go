@@ -44,7 +44,7 @@ func (e *ears) Lost() {
 
 // The rest is for client-side caches and notifications, which nobody here has.
 
-func (e *ears) Changed(int, string, uint64)                              {}
+func (e *ears) Changed(int, string, uint64, uint64)                      {}
 func (e *ears) Flushed(uint64)                                           {}
 func (e *ears) Listens(uint64, fsm.Listens)                              {}
 func (e *ears) CutOff()                                                  {}
